@@ -1,0 +1,23 @@
+//! Which of some texts fits a picture best: `match MODEL photo.jpg "a cat" "a dog"`.
+
+use phototag_clip::{Pixels, Source};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, photo, texts @ ..] = args.as_slice() else {
+        return Err("usage: match MODEL PHOTO TEXT...".into());
+    };
+    let model = Source::folder(folder.as_ref())?.load()?;
+    let rgb = image::open(photo)?.into_rgb8();
+    let pixels =
+        Pixels::new(rgb.width(), rgb.height(), rgb.into_raw()).ok_or("an empty picture")?;
+    let image = model
+        .embed_images(&[model.preprocess().prepare(&pixels)])?
+        .remove(0);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for (text, vector) in texts.iter().zip(model.embed_texts(&texts)?) {
+        let similarity: f32 = image.iter().zip(&vector).map(|(a, b)| a * b).sum();
+        println!("{similarity:.4} {text}");
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! Dual encoders (pictures and texts into one space) on the CPU.
+//!
+//! A [`Source`] finds a model's files, [`Source::load`] makes a [`Model`] of them, and the model
+//! turns pictures and texts into vectors of unit length whose dot product says how well they
+//! match. This crate knows no picture files, no folders of photos and no tags.
+//!
+//! ```no_run
+//! use phototag_clip::{Pixels, Source};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (width, height, rgb) = (1, 1, vec![0; 3]);
+//! let model = Source::folder("models/vit-b-32".as_ref())?.load()?;
+//! let picture = Pixels::new(width, height, rgb).ok_or("not a picture")?;
+//! let image = model.embed_images(&[model.preprocess().prepare(&picture)])?;
+//! let texts = model.embed_texts(&["a cat", "a dog"])?;
+//! # Ok(()) }
+//! ```
+
+mod error;
+mod files;
+mod fingerprint;
+mod model;
+mod number;
+mod onnx;
+mod pixels;
+mod preprocess;
+mod reference;
+mod resample;
+mod source;
+mod tokens;
+mod vector;
+
+pub use error::Error;
+pub use model::Model;
+pub use pixels::Pixels;
+pub use preprocess::{Prepared, Preprocess};
+pub use reference::Reference;
+pub use source::Source;

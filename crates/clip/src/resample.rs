@@ -1,0 +1,173 @@
+//! Resizing exactly as Pillow does, because that is what the models were trained and are used with.
+//!
+//! Pillow's method for 8-bit pictures (libImaging/Resample.c): a filter that widens with the
+//! reduction, so that every source pixel counts (antialiasing); weights as 22-bit fixed-point
+//! numbers; columns first, rounded to bytes, then rows; a pass that changes no size is left out.
+//! Only the part of the result inside a window is computed: a crop costs its own size, and a
+//! picture one pixel wide cannot ask for gigabytes.
+
+use crate::Pixels;
+
+/// The interpolations that image models are published with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filter {
+    /// A triangle, one pixel to each side.
+    Bilinear,
+    /// The cubic convolution with a = -0.5, two pixels to each side.
+    Bicubic,
+}
+
+impl Filter {
+    fn support(self) -> f64 {
+        match self {
+            Self::Bilinear => 1.0,
+            Self::Bicubic => 2.0,
+        }
+    }
+
+    fn weight(self, x: f64) -> f64 {
+        const A: f64 = -0.5;
+        let x = x.abs();
+        match self {
+            Self::Bilinear if x < 1.0 => 1.0 - x,
+            Self::Bicubic if x < 1.0 => ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0,
+            Self::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * A,
+            _ => 0.0,
+        }
+    }
+}
+
+/// A part of the resized picture, in its pixels; it lies inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) left: u32,
+    pub(crate) top: u32,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+/// Resizes to `size` (width, height) and returns what `window` shows of it, `[height][width][3]`.
+pub(crate) fn resize(pixels: &Pixels, size: (u32, u32), window: Window, filter: Filter) -> Vec<u8> {
+    let columns = Taps::new(pixels.width(), size.0, window.left, window.width, filter);
+    let rows = Taps::new(pixels.height(), size.1, window.top, window.height, filter);
+    let (first, last) = rows.range();
+    let row_bytes = pixels.width() as usize * 3;
+    let needed = &pixels.rgb()[first * row_bytes..last * row_bytes];
+    let narrow = resize_rows(needed, row_bytes, &columns);
+    resize_columns(&narrow, window.width as usize * 3, &rows, first)
+}
+
+const PRECISION_BITS: u32 = 32 - 8 - 2;
+
+/// For each result pixel along one axis, which source pixels count and how much.
+struct Taps {
+    starts: Vec<usize>,
+    /// `[pixels][taps]`; the same number of taps for all, zeros at the end where fewer count.
+    weights: Vec<i32>,
+    taps: usize,
+}
+
+impl Taps {
+    fn new(source: u32, target: u32, from: u32, count: u32, filter: Filter) -> Self {
+        if source == target {
+            let starts = (from as usize..(from + count) as usize).collect();
+            return Self {
+                starts,
+                weights: vec![1 << PRECISION_BITS; count as usize],
+                taps: 1,
+            };
+        }
+        let source = f64::from(source);
+        let scale = source / f64::from(target);
+        let stretch = scale.max(1.0);
+        let support = filter.support() * stretch;
+        let mut starts = Vec::with_capacity(count as usize);
+        let mut lists = Vec::with_capacity(count as usize);
+        for pixel in from..from + count {
+            let centre = (f64::from(pixel) + 0.5) * scale;
+            let start = (centre - support + 0.5).max(0.0).trunc();
+            let end = (centre + support + 0.5).trunc().min(source);
+            let list: Vec<f64> = (0..(end - start) as usize)
+                .map(|i| filter.weight((i as f64 + start - centre + 0.5) * (1.0 / stretch)))
+                .collect();
+            starts.push(start as usize);
+            lists.push(list);
+        }
+        let taps = lists.iter().map(Vec::len).max().unwrap_or(1);
+        let mut weights = vec![0; taps * count as usize];
+        for (list, weights) in lists.iter().zip(weights.chunks_exact_mut(taps)) {
+            let sum: f64 = list.iter().sum();
+            for (weight, fixed) in list.iter().zip(weights) {
+                let scaled = weight / sum * f64::from(1 << PRECISION_BITS);
+                *fixed = (scaled + 0.5f64.copysign(scaled)) as i32;
+            }
+        }
+        // Pixels near the far edge have fewer taps; their rows of weights start earlier so that
+        // every tap of every pixel lies inside the source.
+        let source = source as usize;
+        for (start, weights) in starts.iter_mut().zip(weights.chunks_exact_mut(taps)) {
+            let beyond = (*start + taps).saturating_sub(source);
+            weights.rotate_right(beyond);
+            *start -= beyond;
+        }
+        Self {
+            starts,
+            weights,
+            taps,
+        }
+    }
+
+    /// The first source pixel that counts for any result pixel, and one past the last.
+    fn range(&self) -> (usize, usize) {
+        let first = self.starts.iter().min().copied().unwrap_or(0);
+        let last = self.starts.iter().max().map_or(0, |last| last + self.taps);
+        (first, last)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
+        self.starts
+            .iter()
+            .copied()
+            .zip(self.weights.chunks_exact(self.taps))
+    }
+}
+
+fn resize_rows(source: &[u8], row_bytes: usize, columns: &Taps) -> Vec<u8> {
+    let mut result = Vec::with_capacity(source.len() / row_bytes * columns.starts.len() * 3);
+    for row in source.chunks_exact(row_bytes) {
+        for (start, weights) in columns.iter() {
+            let pixels = row[start * 3..].as_chunks::<3>().0;
+            let mut sums = [HALF; 3];
+            for (pixel, weight) in pixels.iter().zip(weights) {
+                for (sum, sample) in sums.iter_mut().zip(pixel) {
+                    *sum += i32::from(*sample) * weight;
+                }
+            }
+            result.extend(sums.map(byte));
+        }
+    }
+    result
+}
+
+/// `source` begins with the picture's row `first`.
+fn resize_columns(source: &[u8], row_bytes: usize, rows: &Taps, first: usize) -> Vec<u8> {
+    let mut result = Vec::with_capacity(rows.starts.len() * row_bytes);
+    let mut sums = vec![HALF; row_bytes];
+    for (start, weights) in rows.iter() {
+        sums.fill(HALF);
+        let lines = source[(start - first) * row_bytes..].chunks_exact(row_bytes);
+        for (line, weight) in lines.zip(weights) {
+            for (sum, sample) in sums.iter_mut().zip(line) {
+                *sum += i32::from(*sample) * weight;
+            }
+        }
+        result.extend(sums.iter().map(|sum| byte(*sum)));
+    }
+    result
+}
+
+const HALF: i32 = 1 << (PRECISION_BITS - 1);
+
+fn byte(sum: i32) -> u8 {
+    (sum >> PRECISION_BITS).clamp(0, 255) as u8
+}

@@ -1,0 +1,130 @@
+//! Finding a model: which layout a folder has, or why it is none.
+//!
+//! A [`Source`] is cheap: it looks at names only. What the files contain is checked when the
+//! model is loaded.
+
+use std::path::Path;
+
+use crate::files::Files;
+use crate::onnx::{self, OnnxPair};
+use crate::{Error, Model, Reference, fingerprint, reference};
+
+/// Where a model's files are: found and seen to be a model of a known layout, but not loaded.
+///
+/// Files are memory-mapped while a model is in use, so a folder in use must not be written to;
+/// replace a model by renaming a new folder into place.
+#[derive(Clone)]
+pub struct Source {
+    files: Files,
+}
+
+impl Source {
+    /// The model in the folder `path`. An error says why it is none.
+    pub fn folder(path: &Path) -> Result<Self, Error> {
+        let metadata = std::fs::metadata(path).map_err(|e| Error::read(path, e))?;
+        if !metadata.is_dir() {
+            let reason = "is a file; a model is a folder that holds configuration, weights and \
+                          tokenizer"
+                .to_owned();
+            return Err(Error::NotAModel {
+                path: path.into(),
+                reason,
+            });
+        }
+        Self::find(Files::Folder(path.into()))
+    }
+
+    /// A model in the program: the files of a model folder, by their names in it
+    /// (`("visual/model.onnx", &[...])`). Nothing is copied.
+    pub fn embedded(files: &'static [(&'static str, &'static [u8])]) -> Result<Self, Error> {
+        Self::find(Files::Embedded(files))
+    }
+
+    fn find(files: Files) -> Result<Self, Error> {
+        let path = files.path("");
+        match (files.exists(onnx::VISUAL), files.exists(onnx::TEXTUAL)) {
+            (true, true) => return Ok(Self { files }),
+            (true, false) | (false, true) => {
+                let missing = if files.exists(onnx::VISUAL) {
+                    onnx::TEXTUAL
+                } else {
+                    onnx::VISUAL
+                };
+                let reason = format!("half of an ONNX model: {missing} is missing");
+                return Err(Error::NotAModel { path, reason });
+            }
+            (false, false) => {}
+        }
+        if let Some(file) = files.list("")?.into_iter().find(|name| is_pickle(name)) {
+            return Err(Error::Pickled { path, file });
+        }
+        let reason = format!(
+            "holds no model: a model folder has {} and {}",
+            onnx::VISUAL,
+            onnx::TEXTUAL
+        );
+        Err(Error::NotAModel { path, reason })
+    }
+
+    /// 64 hex digits that are the same for the same files, wherever they are, and others when
+    /// vectors may be others: BLAKE3 over an engine version and each file's name, length and
+    /// content. Of a file over 1 MiB, 64 evenly spaced blocks of 16 KiB stand for its content, so
+    /// it takes milliseconds whatever the model's size. The bank of reference vectors is left
+    /// out, since vectors do not depend on it.
+    pub fn fingerprint(&self) -> Result<String, Error> {
+        fingerprint::fingerprint(&self.files, &onnx::relevant_files(&self.files)?)
+    }
+
+    /// The bank of reference vectors that the model carries, if it does
+    /// (`reference.safetensors`), without loading the model.
+    pub fn reference(&self) -> Result<Option<Reference>, Error> {
+        reference::read(&self.files)
+    }
+
+    /// Loads the model: reads and checks everything.
+    pub fn load(&self) -> Result<Model, Error> {
+        Ok(Model::new(OnnxPair::load(&self.files)?))
+    }
+}
+
+/// Weights in Python's own serialisation.
+fn is_pickle(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|e| e.to_str());
+    matches!(extension, Some("bin" | "pt" | "pth" | "ckpt" | "pkl"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[&str]) -> Result<Source, Error> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for name in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("inside")).expect("created");
+            std::fs::write(path, "").expect("written");
+        }
+        Source::folder(folder.path())
+    }
+
+    #[test]
+    fn says_why_a_folder_is_no_model() {
+        assert!(folder(&[onnx::VISUAL, onnx::TEXTUAL]).is_ok());
+        assert!(matches!(folder(&[]), Err(Error::NotAModel { .. })));
+        assert!(matches!(
+            folder(&["config.json"]),
+            Err(Error::NotAModel { .. })
+        ));
+        let pickled = folder(&["open_clip_config.json", "open_clip_pytorch_model.bin"]);
+        assert!(matches!(pickled, Err(Error::Pickled { .. })));
+        let half = folder(&[onnx::VISUAL])
+            .err()
+            .expect("half a model")
+            .to_string();
+        assert!(half.contains("textual/model.onnx is missing"), "{half}");
+        assert!(matches!(
+            Source::folder(Path::new("no/such/folder")),
+            Err(Error::Read { .. })
+        ));
+    }
+}

@@ -1,0 +1,485 @@
+//! Reading a catalog strictly: an unknown key, a wrong type or a value out of range is a [`Fault`]
+//! that knows its place, so that the message can name the line and the nearest right word.
+//!
+//! The TOML tree is walked by hand because serde's messages carry neither.
+
+use std::ops::Range;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Catalog, Category, Evidence, Fallback, Tagging, Threshold, nearest};
+use crate::photo::measure::MEASURES;
+
+/// What is wrong with a catalog, and where.
+pub(super) struct Fault {
+    /// Byte range in the text; empty at the start when the fault is that something is missing.
+    place: Range<usize>,
+    what: String,
+    way_out: String,
+}
+
+type Found<T> = Result<T, Fault>;
+type Value<'a> = Spanned<DeValue<'a>>;
+
+impl Fault {
+    fn at(place: Range<usize>, what: impl Into<String>, way_out: impl Into<String>) -> Self {
+        let (what, way_out) = (what.into(), way_out.into());
+        Self {
+            place,
+            what,
+            way_out,
+        }
+    }
+
+    /// `file:line: what`, the line itself, and the way out.
+    pub(super) fn describe(&self, text: &str, name: &str) -> String {
+        let start = self.place.start.min(text.len());
+        let line = text[..start].matches('\n').count();
+        let source = text.lines().nth(line).unwrap_or_default().trim();
+        let mut message = format!("{name}:{}: {}", line + 1, self.what);
+        if !source.is_empty() {
+            message += &format!("\n    {source}");
+        }
+        if !self.way_out.is_empty() {
+            message += &format!("\n\n{}", self.way_out);
+        }
+        message
+    }
+}
+
+pub(super) fn catalog(text: &str) -> Found<Catalog> {
+    let root = DeTable::parse(text)
+        .map_err(|error| Fault::at(error.span().unwrap_or(0..0), error.message(), ""))?;
+    let root = root.get_ref();
+    known_keys(root, &["model", "tagging", "photos", "category"])?;
+
+    let model = match section(root, "model", &["name"])? {
+        Some(table) => table.get("name").map(string).transpose()?,
+        None => None,
+    };
+    let exclude = match section(root, "photos", &["exclude"])? {
+        Some(table) => table.get("exclude").map(globs).transpose()?,
+        None => None,
+    };
+    let categories = categories(root)?;
+    Ok(Catalog {
+        model: model.unwrap_or("auto").to_owned(),
+        tagging: tagging(root, categories.len())?,
+        exclude: exclude.unwrap_or_else(GlobSet::empty),
+        categories,
+    })
+}
+
+fn tagging(root: &DeTable, categories: usize) -> Found<Tagging> {
+    let mut tagging = Tagging {
+        tags_per_photo: 1.3,
+        fallback: Fallback::Best,
+    };
+    let Some(table) = section(root, "tagging", &["tags_per_photo", "fallback"])? else {
+        return Ok(tagging);
+    };
+    if let Some(value) = table.get("tags_per_photo") {
+        let wanted = number(value)?;
+        if !(wanted > 0.0 && wanted <= categories as f64) {
+            return Err(Fault::at(
+                value.span(),
+                format!("tags_per_photo = {wanted} is out of range"),
+                format!(
+                    "It is a mean over all photos: over 0, and at most {categories}, the number of categories."
+                ),
+            ));
+        }
+        tagging.tags_per_photo = wanted;
+    }
+    if let Some(value) = table.get("fallback") {
+        tagging.fallback = match string(value)? {
+            "best" => Fallback::Best,
+            "none" => Fallback::None,
+            other => {
+                return Err(Fault::at(
+                    value.span(),
+                    format!("fallback = {other:?} is not known"),
+                    "\"best\" gives a photo that reaches no threshold its best category, \"none\" leaves it without a tag.",
+                ));
+            }
+        };
+    }
+    Ok(tagging)
+}
+
+fn categories(root: &DeTable) -> Found<Vec<Category>> {
+    let missing = || {
+        Fault::at(
+            0..0,
+            "there is no [[category]]",
+            "A catalog needs at least one; `phototag init` writes an example.",
+        )
+    };
+    let list = root.get("category").ok_or_else(missing)?;
+    let tables = list.get_ref().as_array().ok_or_else(|| {
+        Fault::at(
+            list.span(),
+            "a category is written [[category]], in double brackets",
+            "",
+        )
+    })?;
+    let mut categories: Vec<Category> = Vec::new();
+    for value in tables {
+        let (category, id_place) = category(value)?;
+        if categories.iter().any(|other| other.id == category.id) {
+            return Err(Fault::at(
+                id_place,
+                format!("the id {:?} is used twice", category.id),
+                "Each category needs an id of its own.",
+            ));
+        }
+        categories.push(category);
+    }
+    if categories.is_empty() {
+        Err(missing())
+    } else {
+        Ok(categories)
+    }
+}
+
+fn category(value: &Value) -> Found<(Category, Range<usize>)> {
+    let table = value
+        .get_ref()
+        .as_table()
+        .ok_or_else(|| wrong_type(value, "a table"))?;
+    known_keys(
+        table,
+        &["id", "label", "emoji", "prompts", "measure", "threshold"],
+    )?;
+    let id_value = table.get("id").ok_or_else(|| {
+        Fault::at(
+            value.span(),
+            "this category has no id",
+            "Add a line like: id = \"wildlife\"",
+        )
+    })?;
+    let id = string(id_value)?.to_owned();
+    if id.trim().is_empty() || id.chars().any(char::is_control) {
+        return Err(Fault::at(
+            id_value.span(),
+            "an id needs at least one letter and no control characters",
+            "",
+        ));
+    }
+    let text = |key: &str| table.get(key).map(string).transpose();
+    let evidence = match (table.get("prompts"), table.get("measure")) {
+        (Some(value), None) => Evidence::Prompts(prompts(value, &id)?),
+        (None, Some(value)) => measure(value)?,
+        (Some(_), Some(value)) => {
+            return Err(Fault::at(
+                value.span(),
+                format!("{id:?} has both prompts and a measure"),
+                "Keep one of the two lines.",
+            ));
+        }
+        (None, None) => {
+            return Err(Fault::at(
+                id_value.span(),
+                format!("{id:?} has no prompts"),
+                "Describe it, for example: prompts = [\"a photograph of an animal or bird\"]",
+            ));
+        }
+    };
+    let category = Category {
+        label: text("label")?.unwrap_or(&id).to_owned(),
+        emoji: text("emoji")?.unwrap_or_default().to_owned(),
+        threshold: table
+            .get("threshold")
+            .map_or(Ok(Threshold::Auto), |value| threshold(value, &evidence))?,
+        evidence,
+        id,
+    };
+    Ok((category, id_value.span()))
+}
+
+fn prompts(value: &Value, id: &str) -> Found<Vec<String>> {
+    let prompts = strings(value)?;
+    if prompts.is_empty() {
+        return Err(Fault::at(
+            value.span(),
+            format!("the prompts of {id:?} are empty"),
+            "Describe the category by at least one, for example: prompts = [\"a photograph of an animal or bird\"]",
+        ));
+    }
+    for (prompt, place) in &prompts {
+        if prompt.trim().is_empty() {
+            return Err(Fault::at(
+                place.clone(),
+                format!("{id:?} has a prompt without words"),
+                "Describe the category, or take the line out.",
+            ));
+        }
+    }
+    Ok(prompts
+        .into_iter()
+        .map(|(prompt, _)| prompt.to_owned())
+        .collect())
+}
+
+fn measure(value: &Value) -> Found<Evidence> {
+    let name = string(value)?;
+    MEASURES
+        .iter()
+        .find(|measure| measure.name == name)
+        .map(Evidence::Measure)
+        .ok_or_else(|| {
+            let known: Vec<String> = MEASURES
+                .iter()
+                .map(|measure| format!("{:?}: {}", measure.name, measure.meaning))
+                .collect();
+            Fault::at(
+                value.span(),
+                format!("there is no measure {name:?}"),
+                format!("There is {}.", known.join("; ")),
+            )
+        })
+}
+
+fn threshold(value: &Value, evidence: &Evidence) -> Found<Threshold> {
+    if let Some(word) = value.get_ref().as_str() {
+        return match word {
+            "auto" => Ok(Threshold::Auto),
+            _ => Err(Fault::at(
+                value.span(),
+                format!("threshold = {word:?} is not known"),
+                "Write \"auto\", or a number.",
+            )),
+        };
+    }
+    let cut = number(value)?;
+    let range = match evidence {
+        Evidence::Prompts(_) => -1.0..=1.0,
+        Evidence::Measure(_) => 0.0..=1.0,
+    };
+    if !range.contains(&cut) {
+        return Err(Fault::at(
+            value.span(),
+            format!("threshold = {cut} is out of range"),
+            format!(
+                "It lies between {} and {}, on the scale that `phototag scores` prints.",
+                range.start(),
+                range.end()
+            ),
+        ));
+    }
+    Ok(Threshold::Fixed(cut as f32))
+}
+
+fn globs(value: &Value) -> Found<GlobSet> {
+    let mut set = GlobSetBuilder::new();
+    for (pattern, place) in strings(value)? {
+        let glob = GlobBuilder::new(pattern)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| {
+                Fault::at(
+                    place.clone(),
+                    format!("{pattern:?} is not a pattern: {}", error.kind()),
+                    "For example: \"drafts/**\" or \"**/*-print.jpg\"",
+                )
+            })?;
+        set.add(glob);
+    }
+    set.build()
+        .map_err(|error| Fault::at(value.span(), error.to_string(), ""))
+}
+
+/// The table of that name, with only the keys that it may have.
+fn section<'a, 'i>(
+    root: &'a DeTable<'i>,
+    name: &str,
+    keys: &[&str],
+) -> Found<Option<&'a DeTable<'i>>> {
+    let Some(value) = root.get(name) else {
+        return Ok(None);
+    };
+    let table = value
+        .get_ref()
+        .as_table()
+        .ok_or_else(|| wrong_type(value, &format!("a section: [{name}]")))?;
+    known_keys(table, keys)?;
+    Ok(Some(table))
+}
+
+fn known_keys(table: &DeTable, known: &[&str]) -> Found<()> {
+    for key in table.keys() {
+        let name: &str = key.get_ref();
+        if !known.contains(&name) {
+            let way_out = did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| format!("Known here: {}.", known.join(", ")));
+            return Err(Fault::at(
+                key.span(),
+                format!("unknown key {name:?}"),
+                way_out,
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    nearest(word, known).map(|right| format!("Did you mean {right:?}?"))
+}
+
+fn string<'a>(value: &'a Value) -> Found<&'a str> {
+    value
+        .get_ref()
+        .as_str()
+        .ok_or_else(|| wrong_type(value, "text in quotes"))
+}
+
+fn strings<'a>(value: &'a Value) -> Found<Vec<(&'a str, Range<usize>)>> {
+    let list = value
+        .get_ref()
+        .as_array()
+        .ok_or_else(|| wrong_type(value, "a list: [\"...\", \"...\"]"))?;
+    list.iter()
+        .map(|item| Ok((string(item)?, item.span())))
+        .collect()
+}
+
+fn number(value: &Value) -> Found<f64> {
+    let digits = match value.get_ref() {
+        DeValue::Integer(integer) => integer.as_str(),
+        DeValue::Float(float) => float.as_str(),
+        _ => return Err(wrong_type(value, "a number")),
+    };
+    digits
+        .parse::<f64>()
+        .ok()
+        .filter(|number| number.is_finite())
+        .ok_or_else(|| wrong_type(value, "an ordinary decimal number"))
+}
+
+fn wrong_type(value: &Value, expected: &str) -> Fault {
+    Fault::at(
+        value.span(),
+        format!("expected {expected}, found {}", value.get_ref().type_str()),
+        "",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "[[category]]\nid = \"a\"\nprompts = [\"b\"]\n";
+
+    fn error(text: &str) -> String {
+        Catalog::parse(text, "phototag.toml")
+            .err()
+            .map(|e| e.to_string())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn a_short_catalog_gets_the_defaults() {
+        let catalog = Catalog::parse(ONE, "t").unwrap();
+        assert_eq!(catalog.model, "auto");
+        assert_eq!(catalog.categories[0].label, "a");
+        assert_eq!(catalog.categories[0].threshold, Threshold::Auto);
+    }
+
+    #[test]
+    fn every_fault_names_line_and_way_out() {
+        let cases = [
+            (
+                "[tagging]\ntags_per_foto = 2\n",
+                ":2: unknown key \"tags_per_foto\"",
+                "Did you mean \"tags_per_photo\"?",
+            ),
+            (
+                "[tagging]\ntags_per_photo = 0\n",
+                ":2: tags_per_photo = 0 is out of range",
+                "number of categories",
+            ),
+            (
+                "[tagging]\ntags_per_photo = nan\n",
+                ":2: expected an ordinary decimal number",
+                "",
+            ),
+            (
+                "[tagging]\nfallback = \"first\"\n",
+                ":2: fallback = \"first\" is not known",
+                "\"none\"",
+            ),
+            (
+                "[photos]\nexclude = [\"a[\"]\n",
+                ":2: \"a[\" is not a pattern",
+                "drafts",
+            ),
+            (
+                "[model]\nname = 3\n",
+                ":2: expected text in quotes, found integer",
+                "",
+            ),
+            (
+                "model = 3\n",
+                ":1: expected a section: [model], found integer",
+                "",
+            ),
+            ("[model\n", ":1: ", ""),
+        ];
+        for (text, what, way_out) in cases {
+            let message = error(&format!("{text}{ONE}"));
+            assert!(
+                message.contains(&format!("phototag.toml{what}")),
+                "{text}: {message}"
+            );
+            assert!(message.contains(way_out), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn every_fault_of_a_category_names_line_and_way_out() {
+        let cases = [
+            (
+                "id = \"a\"\nprompts = [\"x\"]",
+                "the id \"a\" is used twice",
+            ),
+            ("id = \"b\"\nprompts = []", "the prompts of \"b\" are empty"),
+            ("id = \"b\"\nprompts = [\" \"]", "a prompt without words"),
+            ("id = \"b\"", "\"b\" has no prompts"),
+            ("prompts = [\"x\"]", "this category has no id"),
+            (
+                "id = \"\"\nprompts = [\"x\"]",
+                "an id needs at least one letter",
+            ),
+            (
+                "id = \"b\"\nprompts = [\"x\"]\nmeasure = \"monochrome\"",
+                "both prompts and a measure",
+            ),
+            (
+                "id = \"b\"\nmeasure = \"monocrome\"",
+                "There is \"monochrome\": black and white",
+            ),
+            (
+                "id = \"b\"\nprompts = [\"x\"]\nthreshold = 1.5",
+                "threshold = 1.5 is out of range",
+            ),
+            (
+                "id = \"b\"\nprompts = [\"x\"]\nthreshold = \"low\"",
+                "\"auto\", or a number",
+            ),
+            ("id = \"b\"\npromts = [\"x\"]", "Did you mean \"prompts\"?"),
+        ];
+        for (text, what) in cases {
+            let message = error(&format!("{ONE}\n[[category]]\n{text}\n"));
+            assert!(message.contains(what), "{text}: {message}");
+            let line = message
+                .split(':')
+                .nth(1)
+                .and_then(|line| line.parse::<usize>().ok());
+            assert!(line.is_some_and(|line| line >= 5), "{text}: {message}");
+        }
+        assert!(error("").contains("there is no [[category]]"));
+        assert!(error("category = []").contains("there is no [[category]]"));
+    }
+}

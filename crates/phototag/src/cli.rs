@@ -1,0 +1,171 @@
+//! Every command and flag, once, as typed: the doc comment of a field is its help text.
+//!
+//! Nothing is read or resolved here; [`crate::collection`] makes of it what a run works with.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::scan::KeyStyle;
+
+/// Tag a folder of photos with your own categories, in plain English, on your own CPU.
+///
+/// Nothing is uploaded. Photos are embedded once; change a prompt in phototag.toml, tag again, and
+/// the new answer is there at once.
+#[derive(Debug, Parser)]
+#[command(
+    name = "phototag",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Say nothing on the way: no progress and no warnings, only results and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(InitArgs),
+    Tag(TagArgs),
+    Scores(ScoresArgs),
+    Embed(EmbedArgs),
+}
+
+/// Write a commented phototag.toml, the catalog of your categories, into a photo folder
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The photo folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+
+    /// Overwrite a phototag.toml that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Tag photos: the main job
+///
+/// Writes tags.json into the photo folder and prints what was done. What was embedded before is not
+/// embedded again. Ctrl-C keeps what is done so far; run again to go on.
+#[derive(Debug, Args)]
+pub struct TagArgs {
+    #[command(flatten)]
+    pub collection: CollectionArgs,
+
+    /// Where tags.json is written [default: tags.json in the photo folder]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// Your corrections [default: overrides.json in the photo folder]
+    ///
+    /// {"50": ["architecture"]} replaces a photo's tags, {"15": {"add": ["winter"], "remove":
+    /// ["bw"]}} corrects them. Applied after every run.
+    #[arg(long, value_name = "FILE")]
+    pub overrides: Option<PathBuf>,
+
+    /// Work automatic thresholds out anew
+    ///
+    /// They are kept until the model or the catalog changes, so that adding photos never flips the
+    /// tags of old ones.
+    #[arg(long)]
+    pub recalibrate: bool,
+
+    /// Exit with 1 if a photo could not be read
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Print the scores that decide: cosine similarities, and the values of measured categories
+#[derive(Debug, Args)]
+pub struct ScoresArgs {
+    #[command(flatten)]
+    pub collection: CollectionArgs,
+
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = ScoresFormat::Table)]
+    pub format: ScoresFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScoresFormat {
+    Json,
+    Csv,
+    Table,
+}
+
+/// Print raw vectors as JSON lines: files in the order given, then texts
+#[derive(Debug, Args)]
+pub struct EmbedArgs {
+    /// Photos to embed
+    #[arg(value_name = "FILE", required_unless_present = "text")]
+    pub files: Vec<PathBuf>,
+
+    /// A text to embed; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub text: Vec<String>,
+
+    /// The model: a name, or a model's folder [default: the best one installed]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+}
+
+/// Which photos, and where things are kept: the same for every command on a photo folder.
+#[derive(Debug, Args)]
+pub struct CollectionArgs {
+    /// Photo folders, or single photos; catalog, index and tags.json belong to the first one
+    #[arg(value_name = "DIR", required = true)]
+    pub inputs: Vec<PathBuf>,
+
+    /// The catalog [default: phototag.toml in the photo folder, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The model: a name, or a model's folder [default: what the catalog says]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+
+    /// Where the index is kept [default: .phototag/index.sqlite in the photo folder]
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
+
+    /// What names a photo
+    #[arg(long, value_enum, default_value_t = KeyStyle::Stem)]
+    pub key: KeyStyle,
+
+    /// How many photos are decoded at a time [default: one for each core]
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_sound_and_every_flag_explains_itself() {
+        Cli::command().debug_assert();
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {}",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The subcommands, one file each: arguments in, calls, output.
+
+pub mod embed;
+pub mod init;
+pub mod scores;
+pub mod tag;
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Done,
+    /// Photos could not be read, and the owner wants to know by the exit code.
+    Unreadable,
+    Interrupted,
+}

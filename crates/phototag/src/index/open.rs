@@ -1,0 +1,134 @@
+//! Opening the index file: creating, migrating, and refusing what is not ours or from a later version.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rusqlite::{Connection, ErrorCode};
+
+use super::FOLDER;
+
+/// Says "phototag" in the file's header.
+const APPLICATION: i32 = 0x7068_746f;
+
+/// How to come from each version to the next; the last is today's.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE files (path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL, hash BLOB) WITHOUT ROWID;
+    CREATE TABLE photos (hash BLOB PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL,
+                         measures BLOB NOT NULL, measures_made TEXT NOT NULL);
+    CREATE TABLE models (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE);
+    CREATE TABLE vectors (model INTEGER NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (model, hash));
+    CREATE TABLE texts (model TEXT NOT NULL, prompt TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (model, prompt));
+    CREATE TABLE calibrations (model TEXT NOT NULL, catalog TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (model, catalog));
+"];
+
+/// The version of this program's index.
+const TODAY: u32 = MIGRATIONS.len() as u32;
+
+/// How long one run waits for another's write.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Opens the file, or creates it with its folder. A damaged file in phototag's own folder is renamed,
+/// and the warning says so; anywhere else it is left alone and refused.
+pub(super) fn open(path: &Path) -> Result<(Connection, Option<String>)> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        std::fs::create_dir_all(folder).with_context(|| {
+            format!(
+                "{}: the folder for the index cannot be made\n\nKeep the index elsewhere with --index FILE (and tags.json with --out FILE).\n",
+                folder.display()
+            )
+        })?;
+    }
+    let damaged = match prepare(path) {
+        Ok(connection) => return Ok((connection, None)),
+        Err(error) if is_damage(&error) => error,
+        Err(error) => return Err(error),
+    };
+    if folder.and_then(Path::file_name) != Some(FOLDER.as_ref()) {
+        return Err(damaged.context(format!(
+            "{}: not an index of phototag's, or a damaged one; delete it or give another --index",
+            path.display()
+        )));
+    }
+    let aside = path.with_extension("damaged");
+    std::fs::rename(path, &aside).with_context(|| {
+        format!(
+            "{}: the index is damaged and cannot be put aside",
+            path.display()
+        )
+    })?;
+    for left in ["sqlite-wal", "sqlite-shm"] {
+        let _ = std::fs::remove_file(path.with_extension(left));
+    }
+    let warning = format!(
+        "{}: the index was damaged; it is now {}, and photos are embedded again",
+        path.display(),
+        aside.display()
+    );
+    Ok((prepare(path)?, Some(warning)))
+}
+
+fn prepare(path: &Path) -> Result<Connection> {
+    let place = || {
+        format!(
+            "{}: the index cannot be opened for writing\n\nKeep it elsewhere with --index FILE.\n",
+            path.display()
+        )
+    };
+    let mut connection = Connection::open(path).with_context(place)?;
+    connection.busy_timeout(PATIENCE)?;
+    let version: u32 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .with_context(place)?;
+    let application: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: u32 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION && tables > 0 {
+        bail!(
+            "{}: this database is not an index of phototag's; give another --index",
+            path.display()
+        );
+    }
+    if version > TODAY {
+        bail!(
+            "{}: this index is from a later version of phototag ({version}; this one knows {})\n\nUpdate phototag, or keep another index with --index FILE.",
+            path.display(),
+            TODAY
+        );
+    }
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .with_context(place)?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    if version < TODAY {
+        migrate(&mut connection).with_context(place)?;
+    }
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let step = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Another run may have migrated while this one waited.
+    let version: u32 = step.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    for migration in MIGRATIONS.iter().skip(version as usize) {
+        step.execute_batch(migration)?;
+    }
+    step.pragma_update(None, "application_id", APPLICATION)?;
+    step.pragma_update(None, "user_version", TODAY)?;
+    step.commit()
+}
+
+fn is_damage(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<rusqlite::Error>())
+        .any(|error| {
+            matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            )
+        })
+}

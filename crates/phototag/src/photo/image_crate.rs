@@ -1,0 +1,133 @@
+//! PNG, WebP, GIF, BMP and TIFF, through the `image` crate.
+//!
+//! Nothing here knows a format's inside: each decoder gives its header, its EXIF, its profile and its
+//! samples through one trait. What this file adds is order (no samples before the size is checked),
+//! memory limits, and reasons that a photographer understands. Of several frames or pages the first
+//! is taken.
+
+use std::error::Error;
+use std::io::{self, Cursor};
+
+use image::error::ImageError;
+use image::{ColorType, ImageDecoder, ImageReader, Limits};
+
+use super::colour::ColourSpace;
+use super::exif::Look;
+use super::orientation::Orientation;
+use super::raster::{Channels, Raster, check_size};
+use super::{Decoded, Format, Unreadable};
+
+/// Most bytes that a decoder may take for samples and for itself: 300 megapixels of RGB and a
+/// working copy of the largest strips.
+const MAX_BYTES: u64 = 1_600_000_000;
+
+pub(super) fn decode(bytes: &[u8], format: Format) -> Result<Decoded, Unreadable> {
+    let format = match format {
+        Format::Png => image::ImageFormat::Png,
+        Format::WebP => image::ImageFormat::WebP,
+        Format::Gif => image::ImageFormat::Gif,
+        Format::Bmp => image::ImageFormat::Bmp,
+        Format::Tiff => image::ImageFormat::Tiff,
+        Format::Jpeg | Format::NotYet(_) => return Err(Unreadable::NotAPhoto),
+    };
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_BYTES);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits.clone());
+    let mut decoder = reader.into_decoder().map_err(reason)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height)?;
+    if decoder.total_bytes() > MAX_BYTES {
+        return Err(Unreadable::TooLarge { width, height });
+    }
+    decoder.set_limits(limits).map_err(reason)?;
+
+    let orientation = match format {
+        image::ImageFormat::Tiff => {
+            let stored = decoder
+                .orientation()
+                .map_or(1, image::metadata::Orientation::to_exif);
+            Orientation::from_exif(stored.into())
+        }
+        _ => Look::from_exif(decoder.exif_metadata().ok().flatten().as_deref()).orientation,
+    };
+    let profile = decoder.icc_profile().ok().flatten();
+    let colour_space = profile.map_or(ColourSpace::Srgb, ColourSpace::Icc);
+    let raster = read(decoder)?;
+    Ok(Decoded {
+        raster,
+        stored: (width, height),
+        orientation,
+        colour_space,
+    })
+}
+
+/// The samples, brought to 8 bits.
+fn read(decoder: impl ImageDecoder) -> Result<Raster, Unreadable> {
+    let (width, height) = decoder.dimensions();
+    let color_type = decoder.color_type();
+    let mut bytes = vec![0; decoder.total_bytes() as usize];
+    decoder.read_image(&mut bytes).map_err(reason)?;
+    let channels = match color_type.channel_count() {
+        1 => Channels::Grey,
+        2 => Channels::GreyAlpha,
+        3 => Channels::Rgb,
+        _ => Channels::Rgba,
+    };
+    let samples = match color_type {
+        ColorType::L8 | ColorType::La8 | ColorType::Rgb8 | ColorType::Rgba8 => bytes,
+        ColorType::Rgb32F | ColorType::Rgba32F => {
+            let samples = bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&sample| f32::from_ne_bytes(sample));
+            samples
+                .map(|sample| (sample.clamp(0.0, 1.0) * 255.0).round() as u8)
+                .collect()
+        }
+        _ => {
+            let samples = bytes
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|&sample| u16::from_ne_bytes(sample));
+            samples
+                .map(|sample| ((u32::from(sample) + 128) / 257) as u8)
+                .collect()
+        }
+    };
+    Ok(Raster {
+        width,
+        height,
+        channels,
+        samples,
+    })
+}
+
+/// The decoder's error as one of our reasons. A missing rest may be buried as the cause of another
+/// error, or be a sentence only.
+fn reason(error: ImageError) -> Unreadable {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(this) = cause {
+        let io = this.downcast_ref::<io::Error>();
+        let text = this.to_string().to_lowercase();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof)
+            || [
+                "unexpected end",
+                "unexpected eof",
+                "failed to fill whole buffer",
+            ]
+            .iter()
+            .any(|sign| text.contains(sign))
+        {
+            return Unreadable::Truncated;
+        }
+        cause = this.source();
+    }
+    match error {
+        ImageError::Unsupported(error) => Unreadable::Unusual(error.to_string()),
+        ImageError::Limits(_) => Unreadable::Unusual("it needs too much memory".to_owned()),
+        error => Unreadable::Damaged(error.to_string()),
+    }
+}

@@ -1,0 +1,218 @@
+//! What a run did, as text for a person or as JSON for a program.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::collection::Collection;
+use crate::decide::Calibration;
+use crate::encoder;
+use crate::pipeline::Embedded;
+use crate::tags::Tags;
+
+/// So many unreadable photos are listed; the rest is counted.
+const LISTED: usize = 20;
+
+/// See the module. Field names are what `--json` prints.
+#[derive(Serialize)]
+pub struct Summary {
+    photos: usize,
+    /// Photos with a line in tags.json after this run.
+    tagged: usize,
+    /// Embedded in this run.
+    new: usize,
+    /// Known from an earlier run.
+    kept: usize,
+    corrected: usize,
+    unreadable: Vec<Unreadable>,
+    categories: Vec<Count>,
+    tags_per_photo: f64,
+    seconds: f64,
+    photos_per_second: Option<f64>,
+    model: String,
+    calibration: CalibrationSummary,
+    tags: String,
+    #[serde(skip)]
+    folder: String,
+    #[serde(skip)]
+    has_catalog: bool,
+}
+
+#[derive(Serialize)]
+struct Unreadable {
+    file: String,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct Count {
+    id: String,
+    label: String,
+    emoji: String,
+    photos: usize,
+    /// From which score on, for a category without a threshold of the owner's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct CalibrationSummary {
+    photos: usize,
+    borrowed: usize,
+    renewed: bool,
+}
+
+impl Summary {
+    pub fn new(
+        collection: &Collection,
+        embedded: &Embedded,
+        tags: &Tags,
+        calibration: &Calibration,
+        renewed: bool,
+        corrected: usize,
+        path: &Path,
+    ) -> Self {
+        let categories = collection
+            .catalog
+            .categories
+            .iter()
+            .enumerate()
+            .map(|(at, category)| Count {
+                id: category.id.clone(),
+                label: category.label.clone(),
+                emoji: category.emoji.clone(),
+                photos: tags
+                    .iter()
+                    .filter(|(_, tags)| tags.contains(&category.id))
+                    .count(),
+                threshold: category.is_automatic().then(|| calibration.threshold(at)),
+            });
+        let given: usize = tags.iter().map(|(_, tags)| tags.len()).sum();
+        let seconds = embedded.took.as_secs_f64();
+        Self {
+            photos: embedded.photos.len() + embedded.refused.len(),
+            tagged: tags.len(),
+            new: embedded.new,
+            kept: embedded.photos.len() - embedded.new,
+            corrected,
+            unreadable: embedded
+                .refused
+                .iter()
+                .map(|refused| Unreadable {
+                    file: refused.path.display().to_string(),
+                    reason: refused.reason.clone(),
+                })
+                .collect(),
+            categories: categories.collect(),
+            tags_per_photo: given as f64 / tags.len().max(1) as f64,
+            seconds,
+            photos_per_second: (embedded.new > 0).then(|| embedded.new as f64 / seconds),
+            model: collection.encoder.name.clone(),
+            calibration: CalibrationSummary {
+                photos: calibration.photos,
+                borrowed: calibration.borrowed,
+                renewed,
+            },
+            tags: path.display().to_string(),
+            folder: collection.base.display().to_string(),
+            has_catalog: collection.has_catalog,
+        }
+    }
+
+    pub fn json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.describe(&mut text);
+        text
+    }
+
+    fn describe(&self, out: &mut String) -> std::fmt::Result {
+        if self.photos == 0 {
+            writeln!(out, "No photos in {}.", self.folder)?;
+            return writeln!(out, "Wrote {}", self.tags);
+        }
+        write!(
+            out,
+            "Tagged {}: {} new, {} kept from last time",
+            photos(self.tagged),
+            self.new,
+            self.kept
+        )?;
+        if self.corrected > 0 {
+            write!(out, ", {} corrected by hand", self.corrected)?;
+        }
+        writeln!(out, ".\n")?;
+        if !self.unreadable.is_empty() {
+            writeln!(out, "Unreadable: {}", photos(self.unreadable.len()))?;
+            for unreadable in self.unreadable.iter().take(LISTED) {
+                writeln!(out, "  {}: {}", unreadable.file, unreadable.reason)?;
+            }
+            if self.unreadable.len() > LISTED {
+                writeln!(
+                    out,
+                    "  and {} more; --json lists them all",
+                    self.unreadable.len() - LISTED
+                )?;
+            }
+            writeln!(out)?;
+        }
+        let width = self
+            .categories
+            .iter()
+            .map(|count| count.label.chars().count())
+            .max()
+            .unwrap_or(0);
+        for count in &self.categories {
+            writeln!(
+                out,
+                "  {}\t{:width$}  {:>6}",
+                count.emoji, count.label, count.photos
+            )?;
+        }
+        write!(out, "\n{:.2} tags a photo", self.tags_per_photo)?;
+        if let Some(speed) = self.photos_per_second {
+            write!(out, ", {speed:.1} photos a second")?;
+        }
+        writeln!(out, ". Model: {}.", self.model)?;
+        if self.calibration.renewed && self.calibration.borrowed > 0 {
+            writeln!(
+                out,
+                "Few photos set no thresholds of their own: these lean on the model's {} reference images.",
+                self.calibration.borrowed
+            )?;
+        }
+        if self.model == encoder::STARTER {
+            writeln!(
+                out,
+                "This is the small model in the box; a CLIP model tells finer (--model FOLDER)."
+            )?;
+        }
+        writeln!(out, "\nWrote {}", self.tags)?;
+        let next = if self.has_catalog {
+            format!(
+                "phototag scores {0}    see what decides, then change {0}/phototag.toml and tag again",
+                self.folder
+            )
+        } else {
+            format!(
+                "phototag init {}    write the categories to a file, and make them yours",
+                self.folder
+            )
+        };
+        writeln!(out, "Next: {next}")
+    }
+}
+
+fn photos(n: usize) -> String {
+    if n == 1 {
+        "1 photo".to_owned()
+    } else {
+        format!("{n} photos")
+    }
+}
