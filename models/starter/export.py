@@ -56,8 +56,8 @@ def finish(g, source, link):
     return g.build([source], [("embedding", TensorProto.FLOAT, ["batch", link.directions.shape[1]])])
 
 
-def write(folder, link, bank, monochrome):
-    """Writes the model folder; `bank` is the reference image vectors, `monochrome` their chroma."""
+def write(folder, link, bank, chroma):
+    """Writes the model folder; `bank` is the reference image vectors, `chroma` that of their photos."""
     for tower, model in (("visual", visual(link)), ("textual", textual(link))):
         (folder / tower).mkdir(parents=True, exist_ok=True)
         onnx.save(model, folder / tower / "model.onnx")
@@ -72,7 +72,7 @@ def write(folder, link, bank, monochrome):
     (folder / "visual/preprocess_cfg.json").write_text(json.dumps(preprocess, indent=2) + "\n")
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     (folder / "textual/tokenizer.json").write_text(features.tokenizer_json(), encoding="utf-8")
-    tensors = {"image_vectors": bank.astype(np.float16), "monochrome": monochrome.astype(np.float32)}
+    tensors = {"image_vectors": bank.astype(np.float16), "monochrome": (1 - chroma).astype(np.float32)}
     (folder / "reference.safetensors").write_bytes(save(tensors))
 
 

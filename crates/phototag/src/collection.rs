@@ -45,12 +45,7 @@ pub struct Scored {
 impl Collection {
     pub fn open(args: CollectionArgs, console: &Console) -> Result<Self> {
         let first = args.inputs.first().context("no folder was given")?;
-        let about = std::fs::metadata(first).with_context(|| {
-            format!(
-                "{}: no such file or folder, or it may not be read",
-                first.display()
-            )
-        })?;
+        let about = scan::about(first)?;
         let base = if about.is_dir() {
             first.clone()
         } else {

@@ -4,12 +4,12 @@
 //! not a photo is told from a file's first bytes; a file that the index knows unchanged is not opened.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use globset::GlobSet;
 use walkdir::{DirEntry, WalkDir};
@@ -86,12 +86,7 @@ pub fn scan(
 ) -> anyhow::Result<Scan> {
     let mut scan = Scan::default();
     for input in inputs {
-        let about = std::fs::metadata(input).with_context(|| {
-            format!(
-                "{}: no such file or folder, or it may not be read",
-                input.display()
-            )
-        })?;
+        let about = about(input)?;
         if about.is_dir() {
             scan.folder(input, exclude, keys, &remembered)?;
         } else {
@@ -152,7 +147,7 @@ impl Scan {
     fn file(
         &mut self,
         path: &Path,
-        about: &std::fs::Metadata,
+        about: &Metadata,
         root: &Path,
         keys: KeyStyle,
         named: bool,
@@ -198,7 +193,7 @@ impl Scan {
 }
 
 impl Stamp {
-    fn of(about: &std::fs::Metadata) -> Self {
+    fn of(about: &Metadata) -> Self {
         let modified = about
             .modified()
             .ok()
@@ -210,6 +205,14 @@ impl Stamp {
                 .unwrap_or(0),
         }
     }
+}
+
+/// Asks about a file or folder that the owner named.
+pub fn about(path: &Path) -> anyhow::Result<Metadata> {
+    std::fs::metadata(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow!("{}: no such file or folder", path.display()),
+        _ => anyhow!("{}: {error}", path.display()),
+    })
 }
 
 enum LookFailure {

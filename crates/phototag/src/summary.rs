@@ -33,6 +33,7 @@ pub struct Summary {
     photos_per_second: Option<f64>,
     model: String,
     calibration: CalibrationSummary,
+    /// Where tags.json is; nothing was written if there are no photos.
     tags: String,
     #[serde(skip)]
     folder: String,
@@ -87,7 +88,9 @@ impl Summary {
                     .iter()
                     .filter(|(_, tags)| tags.contains(&category.id))
                     .count(),
-                threshold: category.is_automatic().then(|| calibration.threshold(at)),
+                threshold: category
+                    .is_automatic()
+                    .then(|| rounded(calibration.threshold(at))),
             });
         let given: usize = tags.iter().map(|(_, tags)| tags.len()).sum();
         let seconds = embedded.took.as_secs_f64();
@@ -106,9 +109,9 @@ impl Summary {
                 })
                 .collect(),
             categories: categories.collect(),
-            tags_per_photo: given as f64 / tags.len().max(1) as f64,
-            seconds,
-            photos_per_second: (embedded.new > 0).then(|| embedded.new as f64 / seconds),
+            tags_per_photo: rounded(given as f64 / tags.len().max(1) as f64),
+            seconds: rounded(seconds),
+            photos_per_second: (embedded.new > 0).then(|| rounded(embedded.new as f64 / seconds)),
             model: collection.encoder.name.clone(),
             calibration: CalibrationSummary {
                 photos: calibration.photos,
@@ -134,8 +137,7 @@ impl Summary {
 
     fn describe(&self, out: &mut String) -> std::fmt::Result {
         if self.photos == 0 {
-            writeln!(out, "No photos in {}.", self.folder)?;
-            return writeln!(out, "Wrote {}", self.tags);
+            return writeln!(out, "No photos in {}; nothing was written.", self.folder);
         }
         write!(
             out,
@@ -187,7 +189,7 @@ impl Summary {
                 self.calibration.borrowed
             )?;
         }
-        if self.model == encoder::STARTER {
+        if self.calibration.renewed && self.model == encoder::STARTER {
             writeln!(
                 out,
                 "This is the small model in the box; a CLIP model tells finer (--model FOLDER)."
@@ -207,6 +209,11 @@ impl Summary {
         };
         writeln!(out, "Next: {next}")
     }
+}
+
+/// Four decimals: more would pretend.
+fn rounded(x: f64) -> f64 {
+    (x * 1e4).round() / 1e4
 }
 
 fn photos(n: usize) -> String {

@@ -20,6 +20,8 @@ pub(super) struct Fault {
     way_out: String,
 }
 
+const TAGGING: &[&str] = &["tags_per_photo", "fallback"];
+
 type Found<T> = Result<T, Fault>;
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -63,6 +65,7 @@ pub(super) fn catalog(text: &str) -> Found<Catalog> {
         Some(table) => table.get("exclude").map(globs).transpose()?,
         None => None,
     };
+    section(root, "tagging", TAGGING)?;
     let categories = categories(root)?;
     Ok(Catalog {
         model: model.unwrap_or("auto").to_owned(),
@@ -77,7 +80,7 @@ fn tagging(root: &DeTable, categories: usize) -> Found<Tagging> {
         tags_per_photo: 1.3,
         fallback: Fallback::Best,
     };
-    let Some(table) = section(root, "tagging", &["tags_per_photo", "fallback"])? else {
+    let Some(table) = section(root, "tagging", TAGGING)? else {
         return Ok(tagging);
     };
     if let Some(value) = table.get("tags_per_photo") {

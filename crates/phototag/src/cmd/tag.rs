@@ -74,7 +74,10 @@ pub fn tag(args: TagArgs, console: &Console) -> Result<Ending> {
     if collection.partial {
         keep_other_photos(&mut tags, before.unwrap_or_default());
     }
-    tags::write(&path, &tags)?;
+    // An empty folder is more likely a drive that is not there than a wish to lose all tags.
+    if !embedded.photos.is_empty() || !embedded.refused.is_empty() {
+        tags::write(&path, &tags)?;
+    }
     let text = if args.json {
         summary.json()?
     } else {

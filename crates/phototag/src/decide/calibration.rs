@@ -3,17 +3,22 @@
 //!
 //! Each prompt set has its own mean and spread, so a category's score is centred and divided by the
 //! square root of its spread (halfway between trusting the raw scale and forcing all spreads to be
-//! equal). The level is then the one at which a photo gets `tags_per_photo` tags on average. A
-//! collection of under [`ENOUGH`] photos borrows: the model's bank of reference images fills the place
-//! of the photos that are missing.
+//! equal). The level is then the one at which a photo gets `tags_per_photo` tags on average. A model's
+//! bank of reference images, where it has one, steadies means and spreads as [`PRIOR`] photos would,
+//! and fills the places of missing photos where fewer than [`ENOUGH`] are to set the level.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Cut, Rules};
 use crate::catalog::Fallback;
 
-/// So many photos calibrate themselves.
+/// So many photos set their level by themselves.
 pub const ENOUGH: usize = 40;
+
+/// What the bank's means and spreads count for, in photos. On collections of 43 development photos,
+/// the bank's alone tagged best (F1 0.85), a collection's own worst (0.82); a large collection still
+/// has the say.
+const PRIOR: f64 = 100.0;
 
 /// Spreads below this are taken for this: nothing is told apart by less.
 const LEAST_SPREAD: f64 = 1e-4;
@@ -39,6 +44,32 @@ pub struct Scale {
 }
 
 impl Scale {
+    /// Mean and spread of a category's finite scores; zeros if there are none.
+    fn of(rows: &[Vec<f32>], at: usize) -> Self {
+        let finite = || {
+            rows.iter()
+                .map(|row| f64::from(row[at]))
+                .filter(|score| score.is_finite())
+        };
+        let count = finite().count().max(1) as f64;
+        let mean = finite().sum::<f64>() / count;
+        let variance = finite().map(|score| (score - mean).powi(2)).sum::<f64>() / count;
+        Self {
+            mean,
+            spread: variance.sqrt(),
+        }
+    }
+
+    /// Between `other` (trust 0) and this (trust 1).
+    fn mixed(&self, other: &Self, trust: f64) -> Self {
+        let mix = |own: f64, other: f64| trust * own + (1.0 - trust) * other;
+        let spread = mix(self.spread, other.spread).max(LEAST_SPREAD);
+        Self {
+            mean: mix(self.mean, other.mean),
+            spread,
+        }
+    }
+
     /// A raw score as one that can be compared between categories.
     pub fn comparable(&self, score: f32) -> f64 {
         (f64::from(score) - self.mean) / self.spread.sqrt()
@@ -53,46 +84,28 @@ impl Scale {
 impl Calibration {
     /// Calibrates on `own` photos' scores, with `bank` the reference images' (rows in catalog order).
     pub fn of(own: &[Vec<f32>], bank: &[Vec<f32>], rules: &Rules, tags_per_photo: f64) -> Self {
+        let prior = if bank.is_empty() { 0.0 } else { PRIOR };
+        let trust = own.len() as f64 / (own.len() as f64 + prior).max(1.0);
+        let categories = (0..rules.cuts.len())
+            .map(|at| Scale::of(own, at).mixed(&Scale::of(bank, at), trust))
+            .collect();
+
+        // Weights that sum to one: each photo stands for itself, the bank for those lacking.
         let lacking = ENOUGH.saturating_sub(own.len());
         let bank = if lacking == 0 { &[] } else { bank };
-        // Weights that sum to one: each own photo stands for itself, the bank for those lacking.
         let total = (own.len() + if bank.is_empty() { 0 } else { lacking }).max(1) as f64;
-        let weight_own = 1.0 / total;
         let weight_bank = lacking as f64 / total / bank.len().max(1) as f64;
-        let rows = || {
-            own.iter()
-                .map(|row| (row, weight_own))
-                .chain(bank.iter().map(|row| (row, weight_bank)))
-        };
-        let categories = (0..rules.cuts.len())
-            .map(|at| {
-                let finite = || {
-                    rows()
-                        .map(|(row, weight)| (f64::from(row[at]), weight))
-                        .filter(|(x, _)| x.is_finite())
-                };
-                let weights: f64 = finite()
-                    .map(|(_, weight)| weight)
-                    .sum::<f64>()
-                    .max(f64::MIN_POSITIVE);
-                let mean = finite().map(|(x, weight)| x * weight).sum::<f64>() / weights;
-                let variance = finite()
-                    .map(|(x, weight)| (x - mean).powi(2) * weight)
-                    .sum::<f64>()
-                    / weights;
-                Scale {
-                    mean,
-                    spread: variance.sqrt().max(LEAST_SPREAD),
-                }
-            })
-            .collect();
+        let rows = own
+            .iter()
+            .map(|row| (row, 1.0 / total))
+            .chain(bank.iter().map(|row| (row, weight_bank)));
         let mut calibration = Self {
             categories,
             level: 0.0,
             photos: own.len(),
             borrowed: bank.len(),
         };
-        calibration.level = calibration.level_for(rows(), rules, tags_per_photo);
+        calibration.level = calibration.level_for(rows, rules, tags_per_photo);
         calibration
     }
 
@@ -242,25 +255,28 @@ mod tests {
     }
 
     #[test]
-    fn small_collections_borrow_and_large_ones_do_not() {
+    fn the_bank_gives_way_smoothly() {
         let rules = rules(2, Fallback::Best);
         let bank = photos(100);
-        let shifted: Vec<Vec<f32>> = photos(40)
+        let shifted: Vec<Vec<f32>> = photos(10_000)
             .iter()
             .map(|row| vec![row[0] + 0.5, row[1]])
             .collect();
         let of = |n: usize| Calibration::of(&shifted[..n], &bank, &rules, 1.3);
-        let means: Vec<f64> = [0, 10, 20, 39, 40]
+        let means: Vec<f64> = [0, 10, 39, 40, 100, 10_000]
             .map(|n| of(n).categories[0].mean)
             .to_vec();
         assert!((means[0] - 0.205).abs() < 1e-3, "{means:?}");
-        assert!(
-            means
-                .windows(2)
-                .all(|pair| pair[0] < pair[1] && pair[1] - pair[0] < 0.26),
-            "{means:?}"
-        );
+        assert!(means.windows(2).all(|pair| pair[0] < pair[1]), "{means:?}");
+        assert!(means[3] - means[2] < 0.01 && means[5] > 0.695, "{means:?}");
         assert_eq!((of(39).borrowed, of(40).borrowed), (100, 0));
+    }
+
+    #[test]
+    fn without_a_bank_the_collection_stands_alone() {
+        let rules = rules(2, Fallback::Best);
+        let mean = Calibration::of(&photos(10), &[], &rules, 1.3).categories[0].mean;
+        assert!((mean - 0.2045).abs() < 1e-6, "{mean}");
     }
 
     #[test]

@@ -48,10 +48,11 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<String>)> {
         Err(error) => return Err(error),
     };
     if folder.and_then(Path::file_name) != Some(FOLDER.as_ref()) {
-        return Err(damaged.context(format!(
-            "{}: not an index of phototag's, or a damaged one; delete it or give another --index",
-            path.display()
-        )));
+        bail!(
+            "{}: not an index of phototag's, or a damaged one ({})\n\nDelete it, or give another --index.",
+            path.display(),
+            damaged.root_cause()
+        );
     }
     let aside = path.with_extension("damaged");
     std::fs::rename(path, &aside).with_context(|| {

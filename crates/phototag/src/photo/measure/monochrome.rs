@@ -223,17 +223,17 @@ mod tests {
     }
 
     #[test]
-    fn a_coloured_thing_in_a_grey_photo_is_colour() {
-        let spot = |until: f32| {
-            scene(move |grey, place| {
-                if place < until {
-                    [1.0, 0.5, 0.1]
-                } else {
-                    [grey; 3]
-                }
-            })
+    fn a_coloured_thing_in_a_grey_photo_is_colour_and_a_coloured_frame_is_not() {
+        const ORANGE: Colour = [1.0, 0.5, 0.1];
+        let thing = |grey, place| {
+            if (0.48..0.52).contains(&place) {
+                ORANGE
+            } else {
+                [grey; 3]
+            }
         };
-        assert!(spot(0.005) >= threshold());
-        assert!(spot(0.04) < threshold());
+        let frame = |grey, place| if place < 0.04 { ORANGE } else { [grey; 3] };
+        assert!(scene(thing) < threshold());
+        assert!(scene(frame) >= threshold());
     }
 }
