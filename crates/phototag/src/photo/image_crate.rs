@@ -1,9 +1,9 @@
 //! PNG, WebP, GIF, BMP and TIFF, through the `image` crate.
 //!
-//! Nothing here knows a format's inside: each decoder gives its header, its EXIF, its profile and its
-//! samples through one trait. What this file adds is order (no samples before the size is checked),
-//! memory limits, and reasons that a photographer understands. Of several frames or pages the first
-//! is taken.
+//! Nothing here knows a format's inside: each decoder gives its header, its EXIF, its profile and
+//! its samples through one trait. What this file adds is order (no samples before the size is
+//! checked), memory limits, and reasons that a photographer understands. Of several frames or pages
+//! the first is taken.
 
 use std::error::Error;
 use std::io::{self, Cursor};
@@ -20,7 +20,7 @@ use super::colour::ColourSpace;
 use super::exif::Look;
 use super::orientation::Orientation;
 use super::raster::{Channels, Raster, check_size};
-use super::{Decoded, Format, Unreadable};
+use super::{Decoded, Format, Unreadable, turn};
 
 /// Most bytes that a decoder may take for samples and for itself: 300 megapixels of RGB and a
 /// working copy of the largest strips.
@@ -70,8 +70,10 @@ fn through(mut decoder: impl ImageDecoder) -> Result<Decoded, Unreadable> {
             Orientation::from_exif(tag.into())
         }
     };
+    let turn = turn::wait(decoder.total_bytes());
     decoder.set_limits(limits()).map_err(reason)?;
     Ok(Decoded {
+        turn,
         raster: read(decoder)?,
         stored: (width, height),
         orientation,
