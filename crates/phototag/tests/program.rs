@@ -415,6 +415,46 @@ fn unreadable_photos_are_reported_and_stop_nothing() {
 }
 
 #[test]
+fn every_kind_of_picture_is_tagged() {
+    let folder = Folder::new();
+    let kinds = [
+        "cmyk.jpg",
+        "ycck.jpg",
+        "16-bit.png",
+        "16-bit-grey.png",
+        "1-bit.png",
+        "palette-transparent.png",
+        "grey-alpha.png",
+        "display-p3.jpg",
+        "adobe-rgb.jpg",
+        "progressive.jpg",
+        "orientation-6.jpg",
+        "photo.bmp",
+        "photo.gif",
+        "photo.tif",
+        "photo.webp",
+        "png-named.jpg",
+    ];
+    for kind in kinds {
+        folder.copy(PHOTOS, kind, kind);
+    }
+    let summary = folder.tag(&["--key", "name"]);
+    assert_eq!(summary["tagged"], kinds.len(), "{summary:#}");
+    assert_eq!(summary["unreadable"], Value::from(Vec::<Value>::new()));
+}
+
+#[test]
+fn several_folders_share_the_first_ones_files() {
+    let (first, second) = (Folder::with_photos(), Folder::new());
+    second.copy(EXAMPLES, "astronaut.jpg", "more.jpg");
+    let other = second.0.path().display().to_string();
+    assert_eq!(first.tag(&[&other])["new"], 4);
+    assert_eq!(first.tags()["more"], ["portrait"]);
+    assert!(!second.path("tags.json").exists());
+    assert_eq!(first.tag(&[&other])["new"], 0);
+}
+
+#[test]
 fn odd_folders() {
     let folder = Folder::new();
     let run = folder.run("tag", &[]).expect(0);
@@ -567,6 +607,7 @@ fn odd_names_come_out_right() {
 #[cfg(unix)]
 mod unix {
     use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
     use super::*;
@@ -585,6 +626,50 @@ mod unix {
             let run = folder.run("tag", &[]).expect(0);
             assert!(run.out.contains("is not valid UTF-8"), "{}", run.out);
         }
+    }
+
+    #[test]
+    fn a_photo_folder_that_cannot_be_written() {
+        let (folder, elsewhere) = (Folder::with_photos(), Folder::new());
+        let permit =
+            |mode| fs::set_permissions(folder.0.path(), fs::Permissions::from_mode(mode)).unwrap();
+        permit(0o555);
+        if fs::write(folder.path("probe"), "").is_ok() {
+            println!("skipped: permissions do not bind this user");
+            return permit(0o755);
+        }
+        folder.run("tag", &[]).refused(&["--index FILE"]);
+        let index = elsewhere.path("index.sqlite").display().to_string();
+        folder
+            .run("tag", &["--index", &index])
+            .refused(&["tags.json: cannot be written"]);
+        let out = elsewhere.path("tags.json").display().to_string();
+        folder.tag(&["--index", &index, "--out", &out]);
+        assert_eq!(elsewhere.tags().len(), 3);
+        permit(0o755);
+    }
+
+    /// A limit on file sizes, as near to a full disk as a test comes without a disk of its own.
+    #[test]
+    fn a_full_disk_leaves_tags_json_whole() {
+        let folder = Folder::with_photos();
+        folder.tag(&[]);
+        // Longer than the limit, so that the new file cannot be written whole.
+        let long: Vec<String> = (0..200)
+            .map(|number| format!("  \"missing-{number}\": [\"bw\"]"))
+            .collect();
+        let old = format!("{{\n{}\n}}\n", long.join(",\n"));
+        folder.write("tags.json", &old);
+        let command = format!(
+            "ulimit -f 0; exec '{}' tag '{}'",
+            env!("CARGO_BIN_EXE_phototag"),
+            folder.0.path().display()
+        );
+        let run = Run::of(Command::new("sh").args(["-c", &command]).output().unwrap());
+        assert_ne!(run.code, Some(0), "{}", run.out);
+        assert_eq!(folder.read("tags.json"), old);
+        folder.tag(&[]);
+        assert_eq!(folder.tags().len(), 3);
     }
 
     #[test]
