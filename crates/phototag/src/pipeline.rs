@@ -109,7 +109,8 @@ pub fn embed(
         news: others,
         last: started,
     };
-    let mut new = 0;
+    // Contents met in this run: a copy of a photo is not embedded twice.
+    let mut fresh = HashSet::new();
     if !todo.is_empty() {
         let mut progress = console.progress(todo.len());
         let workers = jobs.min(todo.len());
@@ -138,8 +139,12 @@ pub fn embed(
                             pixels,
                         }) => {
                             contents[read.at] = Some(hash);
-                            keeper.news.push(News::Photo { hash, facts });
-                            unembedded.push((read.at, hash, pixels));
+                            if fresh.insert(hash) {
+                                keeper.news.push(News::Photo { hash, facts });
+                                unembedded.push((read.at, hash, pixels));
+                            } else {
+                                keeper.file(&photos[read.at], hash);
+                            }
                         }
                         Err(Refusal::Photo(reason)) => {
                             refused.push(Refused {
@@ -150,7 +155,6 @@ pub fn embed(
                         Err(Refusal::Model(error)) => return Err(error),
                     }
                 }
-                new += unembedded.len();
                 keeper.embedded(unembedded, photos)?;
             }
             Ok(())
@@ -166,7 +170,7 @@ pub fn embed(
     Ok(Embedded {
         photos: photos.collect(),
         refused,
-        new,
+        new: fresh.len(),
         took: started.elapsed(),
         interrupted: interrupt::asked(),
     })

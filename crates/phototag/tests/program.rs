@@ -184,6 +184,11 @@ fn what_was_embedded_is_not_embedded_again() {
     fs::remove_file(folder.path("1.jpg")).unwrap();
     folder.tag(&[]);
     assert!(!folder.tags().contains_key("1"));
+
+    folder.copy(EXAMPLES, "bougainvillea.jpg", "copy 1.jpg");
+    folder.copy(EXAMPLES, "bougainvillea.jpg", "copy 2.jpg");
+    assert_eq!(folder.tag(&[])["new"], 1, "a copy is not embedded twice");
+    assert_eq!(folder.tags()["copy 1"], folder.tags()["copy 2"]);
 }
 
 #[test]
