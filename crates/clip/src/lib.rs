@@ -19,6 +19,7 @@
 mod error;
 mod files;
 mod fingerprint;
+pub mod hub;
 mod model;
 mod number;
 mod onnx;
