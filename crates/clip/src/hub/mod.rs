@@ -31,6 +31,13 @@ use download::{Tally, Wanted};
 use http::Client;
 use retry::Patience;
 
+/// Which of a model folder's files are needed, by their names in it ("visual/model.onnx"): small
+/// ones first, weights last. An error is the reason why there is no model among them that could
+/// be read, and the way out.
+pub fn needed_files(files: &[String]) -> Result<Vec<&str>, String> {
+    choose::choose(files)
+}
+
 /// The hub, or a mirror of it, and its cache.
 pub struct Hub {
     settings: Settings,
