@@ -7,9 +7,10 @@
 use std::io::Read;
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, StatusCode, Uri, header};
+use ureq::http::{HeaderMap, StatusCode, header};
 use ureq::{Agent, Body, Proxy};
 
+use super::address::{join, origin};
 use super::{HubError, Settings};
 
 const MOST_REDIRECTS: usize = 10;
@@ -248,32 +249,6 @@ impl Answer {
     }
 }
 
-fn origin(url: &str) -> Option<(String, String, u16)> {
-    let uri: Uri = url.parse().ok()?;
-    let scheme = uri.scheme_str()?.to_ascii_lowercase();
-    let port = uri
-        .port_u16()
-        .unwrap_or(if scheme == "https" { 443 } else { 80 });
-    Some((scheme, uri.host()?.to_ascii_lowercase(), port))
-}
-
-/// Where a redirect from `from` to `to` leads. None if it gives up encryption or leads nowhere.
-fn join(from: &str, to: &str) -> Option<String> {
-    let (scheme, rest) = from.split_once("://")?;
-    let host = rest.split(['/', '?', '#']).next()?;
-    let next = if to.starts_with("https://") || (scheme == "http" && to.starts_with("http://")) {
-        to.to_owned()
-    } else if to.starts_with("//") {
-        format!("{scheme}:{to}")
-    } else if to.starts_with('/') {
-        format!("{scheme}://{host}{to}")
-    } else {
-        return None;
-    };
-    let next = next.split('#').next()?.to_owned();
-    origin(&next).map(|_| next)
-}
-
 fn read_proxy(text: &str, no_proxy: &str) -> Option<Proxy> {
     let proxy = Proxy::new(text.trim()).ok()?;
     let mut builder = Proxy::builder(proxy.protocol())
@@ -298,32 +273,6 @@ fn read_proxy(text: &str, no_proxy: &str) -> Option<Proxy> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn redirects_lead_where_they_may() {
-        let from = "https://hub/a/b?c";
-        let to = |to| join(from, to);
-        assert_eq!(to("/x?y").as_deref(), Some("https://hub/x?y"));
-        assert_eq!(to("https://cdn:8/x").as_deref(), Some("https://cdn:8/x"));
-        assert_eq!(to("//cdn/x").as_deref(), Some("https://cdn/x"));
-        assert_eq!(to("http://cdn/x"), None, "gives up encryption");
-        assert_eq!(to("file:///etc/passwd"), None);
-        let plain = join("http://127.0.0.1:80/a", "http://127.0.0.1:81/a");
-        assert_eq!(plain.as_deref(), Some("http://127.0.0.1:81/a"));
-    }
-
-    #[test]
-    fn only_the_same_scheme_host_and_port_is_the_hub() {
-        assert_eq!(origin("https://Hub/a"), origin("https://hub:443/b"));
-        for other in [
-            "http://hub/a",
-            "https://hub:444/a",
-            "https://hub.evil/a",
-            "https://evil/hub",
-        ] {
-            assert_ne!(origin(other), origin("https://hub/a"), "{other}");
-        }
-    }
 
     #[test]
     fn proxies_are_read() {

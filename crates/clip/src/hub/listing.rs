@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::address;
 use super::http::Client;
 use super::{HubError, Repository};
 
@@ -32,11 +33,7 @@ pub(super) fn fetch(
     endpoint: &str,
     repository: &Repository,
 ) -> Result<Listing, HubError> {
-    let revision = escape(repository.revision(), false);
-    let url = format!(
-        "{endpoint}/api/models/{}/revision/{revision}",
-        repository.name()
-    );
+    let url = address::list(endpoint, repository);
     let text = client.json(&url)?;
     let reply: Reply = serde_json::from_slice(&text).map_err(|error| HubError::NotTheHub {
         url: url.clone(),
@@ -71,34 +68,12 @@ fn read(reply: Reply, repository: &Repository, url: &str) -> Result<Listing, Hub
     }
 }
 
-/// The address of a file's content at a commit.
-pub(super) fn address(endpoint: &str, repository: &Repository, commit: &str, file: &str) -> String {
-    format!(
-        "{endpoint}/{}/resolve/{commit}/{}",
-        repository.name(),
-        escape(file, true)
-    )
-}
-
 /// Whether a name stays below the folder that it is joined to, on every system.
 fn is_inside(name: &str) -> bool {
     let has_drive = name.as_bytes().get(1) == Some(&b':');
     !has_drive
         && !name.contains(['\\', '\0'])
         && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
-}
-
-fn escape(text: &str, keep_slashes: bool) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
-        if plain || (keep_slashes && byte == b'/') {
-            escaped.push(char::from(byte));
-        } else {
-            escaped += &format!("%{byte:02X}");
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
@@ -115,11 +90,5 @@ mod tests {
         ] {
             assert!(!is_inside(name), "{name:?}");
         }
-    }
-
-    #[test]
-    fn addresses_are_escaped() {
-        assert_eq!(escape("refs/pr/8", false), "refs%2Fpr%2F8");
-        assert_eq!(escape("a b/c?#.json", true), "a%20b/c%3F%23.json");
     }
 }

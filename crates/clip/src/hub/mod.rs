@@ -7,6 +7,7 @@
 //! The cache is the one of Python's `huggingface_hub`, with the same variables in the environment
 //! ([`Settings`]): a model that one of the two has downloaded is there for the other.
 
+mod address;
 mod cache;
 mod checksum;
 mod choose;
@@ -141,7 +142,7 @@ impl Hub {
             .into_iter()
             .filter(|name| !folder.join(name).is_file())
         {
-            let url = listing::address(endpoint, repository, &listing.commit, name);
+            let url = address::file(endpoint, repository, &listing.commit, name);
             let about = self.patience().insist(watch, || client.about(&url))?;
             wanted.push(Wanted::read(name, url, &about)?);
         }
