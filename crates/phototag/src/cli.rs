@@ -180,7 +180,7 @@ pub struct EmbedArgs {
     #[arg(long, value_name = "TEXT")]
     pub text: Vec<String>,
 
-    /// The model: a name, or a model's folder [default: the best one installed]
+    /// The model: a name (`phototag model list`), or a model's folder [default: the best installed]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 }

@@ -47,7 +47,8 @@ impl Client {
         let agent = |variable, proxy: &Option<String>| -> Result<Agent, HubError> {
             let proxy = match proxy {
                 Some(text) => Some(read_proxy(text, &settings.no_proxy).ok_or_else(|| {
-                    let reason = format!("{text:?} is not the address of a proxy");
+                    // Not shown: it may hold a password.
+                    let reason = "its value is not the address of a proxy".to_owned();
                     HubError::Setting { variable, reason }
                 })?),
                 None => None,

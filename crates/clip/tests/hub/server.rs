@@ -2,6 +2,9 @@
 //!
 //! Plain sockets, so that a cut or a stall happens at an exact byte. One answer a connection.
 
+// Several test crates share this, and none uses all of it.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
