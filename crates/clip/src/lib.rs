@@ -16,11 +16,16 @@
 //! # Ok(()) }
 //! ```
 
+mod clean;
+mod config;
 mod error;
 mod files;
 mod fingerprint;
 pub mod hub;
+mod kernels;
 mod model;
+mod names;
+mod native;
 mod number;
 mod onnx;
 mod pixels;
@@ -28,8 +33,14 @@ mod preprocess;
 mod reference;
 mod resample;
 mod source;
+#[cfg(test)]
+mod tests;
+mod text;
 mod tokens;
+mod transformer;
 mod vector;
+mod vision;
+mod weights;
 
 pub use error::Error;
 pub use model::Model;

@@ -10,6 +10,8 @@ use rayon::prelude::*;
 use rten::{DataType, Dimension, ModelOptions, NodeId, Value, ValueOrView, ValueType};
 use serde::Deserialize;
 
+use crate::clean::Clean;
+use crate::config::TokenizerOptions;
 use crate::files::{Bytes, Files};
 use crate::model::{Encoder, unit_vector};
 use crate::preprocess::PreprocessConfig;
@@ -19,8 +21,6 @@ use crate::{Error, Prepared, Preprocess};
 pub(crate) const VISUAL: &str = "visual/model.onnx";
 pub(crate) const TEXTUAL: &str = "textual/model.onnx";
 const PREPROCESS: &str = "visual/preprocess_cfg.json";
-const TOKENIZER: &str = "textual/tokenizer.json";
-const TOKENIZER_CONFIG: &str = "textual/tokenizer_config.json";
 const CONFIG: &str = "config.json";
 
 /// open_clip's model configuration, as far as an exported model needs it.
@@ -34,18 +34,7 @@ struct Config {
 #[derive(Default, Deserialize)]
 struct TextConfig {
     context_length: Option<usize>,
-}
-
-#[derive(Deserialize)]
-struct TokenizerConfig {
-    pad_token: Option<PadToken>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum PadToken {
-    Text(String),
-    Added { content: String },
+    tokenizer_kwargs: Option<TokenizerOptions>,
 }
 
 /// The two graphs and what is needed to feed them.
@@ -91,8 +80,11 @@ impl OnnxPair {
                 .as_ref()
                 .and_then(|config| config.text_cfg.context_length))
             .unwrap_or(DEFAULT_CONTEXT);
-        let pad_token = pad_token(files)?;
-        let tokens = TextTokens::read(files, TOKENIZER, context_length, pad_token.as_deref())?;
+        let text = config.as_ref().map(|config| &config.text_cfg);
+        let clean = text.and_then(|text| text.tokenizer_kwargs.as_ref()?.clean);
+        // Exported tokenizers change the case themselves where their model wants it.
+        let clean = clean.unwrap_or(Clean::Whitespace);
+        let tokens = TextTokens::read(files, "textual/", context_length, clean)?;
 
         let dimensions = visual.output_width();
         let stated = config.and_then(|config| config.embed_dim);
@@ -182,16 +174,6 @@ impl Encoder for OnnxPair {
 
 /// open_clip's, where neither graph nor configuration says.
 const DEFAULT_CONTEXT: usize = 77;
-
-fn pad_token(files: &Files) -> Result<Option<String>, Error> {
-    if !files.exists(TOKENIZER_CONFIG) {
-        return Ok(None);
-    }
-    let config: TokenizerConfig = files.json(TOKENIZER_CONFIG)?;
-    Ok(config.pad_token.map(|token| match token {
-        PadToken::Text(content) | PadToken::Added { content } => content,
-    }))
-}
 
 /// One graph, with the node that takes its main input and the node that gives its vector.
 struct Graph {

@@ -2,7 +2,8 @@
 //!
 //! Pillow's method for 8-bit pictures (libImaging/Resample.c): a filter that widens with the
 //! reduction, so that every source pixel counts (antialiasing); weights as 22-bit fixed-point
-//! numbers; columns first, rounded to bytes, then rows; a pass that changes no size is left out.
+//! numbers; one pass for each axis, rounded to bytes between them; a pass that changes no size is left
+//! out.
 //! Only the part of the result inside a window is computed: a crop costs its own size, and a
 //! picture one pixel wide cannot ask for gigabytes.
 
@@ -50,11 +51,24 @@ pub(crate) struct Window {
 pub(crate) fn resize(pixels: &Pixels, size: (u32, u32), window: Window, filter: Filter) -> Vec<u8> {
     let columns = Taps::new(pixels.width(), size.0, window.left, window.width, filter);
     let rows = Taps::new(pixels.height(), size.1, window.top, window.height, filter);
-    let (first, last) = rows.range();
     let row_bytes = pixels.width() as usize * 3;
+    if rows_first((pixels.width(), pixels.height()), size) {
+        let low = resize_columns(pixels.rgb(), row_bytes, &rows, 0);
+        return resize_rows(&low, row_bytes, &columns);
+    }
+    let (first, last) = rows.range();
     let needed = &pixels.rgb()[first * row_bytes..last * row_bytes];
     let narrow = resize_rows(needed, row_bytes, &columns);
     resize_columns(&narrow, window.width as usize * 3, &rows, first)
+}
+
+/// Whether the rows are reduced before the columns: since Pillow 13 (its pull request 9549), where
+/// the picture loses more than twice as many rows as columns. The rule's exact form was found by
+/// resizing pictures of many sizes with Pillow 13.0.
+fn rows_first(from: (u32, u32), to: (u32, u32)) -> bool {
+    let lost = |from: u32, to: u32| i64::from(from) - i64::from(to);
+    let rows = lost(from.1, to.1);
+    rows > 0 && rows > 2 * lost(from.0, to.0)
 }
 
 const PRECISION_BITS: u32 = 32 - 8 - 2;

@@ -5,7 +5,9 @@
 
 use std::path::Path;
 
+use crate::config::Layout;
 use crate::files::Files;
+use crate::native::NativeModel;
 use crate::onnx::{self, OnnxPair};
 use crate::{Error, Model, Reference, fingerprint, reference};
 
@@ -16,10 +18,15 @@ use crate::{Error, Model, Reference, fingerprint, reference};
 #[derive(Clone)]
 pub struct Source {
     files: Files,
+    kind: Kind,
 }
 
 impl Source {
-    /// The model in the folder `path`. An error says why it is none.
+    /// The model in the folder `path`: one as open_clip publishes it (`open_clip_config.json`,
+    /// `open_clip_model.safetensors`, `tokenizer.json`), as transformers does (`config.json`,
+    /// `model.safetensors`, `preprocessor_config.json`, `tokenizer.json`), or a pair of ONNX graphs
+    /// (`visual/model.onnx`, `visual/preprocess_cfg.json`, `textual/model.onnx`,
+    /// `textual/tokenizer.json`, `config.json`). An error says why it is none.
     pub fn folder(path: &Path) -> Result<Self, Error> {
         let metadata = std::fs::metadata(path).map_err(|e| Error::read(path, e))?;
         if !metadata.is_dir() {
@@ -41,9 +48,50 @@ impl Source {
     }
 
     fn find(files: Files) -> Result<Self, Error> {
+        let kind = Kind::of(&files)?;
+        Ok(Self { files, kind })
+    }
+
+    /// 64 hex digits that are the same for the same files, wherever they are, and others when
+    /// vectors may be others: BLAKE3 over an engine version and each file's name, length and
+    /// content. Of a file over 1 MiB, 64 evenly spaced blocks of 16 KiB stand for its content, so
+    /// it takes milliseconds whatever the model's size. The bank of reference vectors is left
+    /// out, since vectors do not depend on it.
+    pub fn fingerprint(&self) -> Result<String, Error> {
+        let names = match self.kind {
+            Kind::Onnx => onnx::relevant_files(&self.files)?,
+            Kind::Native(layout) => layout.relevant_files(&self.files),
+        };
+        fingerprint::fingerprint(&self.files, &names)
+    }
+
+    /// The bank of reference vectors that the model carries, if it does
+    /// (`reference.safetensors`), without loading the model.
+    pub fn reference(&self) -> Result<Option<Reference>, Error> {
+        reference::read(&self.files)
+    }
+
+    /// Loads the model: reads and checks everything.
+    pub fn load(&self) -> Result<Model, Error> {
+        match self.kind {
+            Kind::Onnx => Ok(Model::new(OnnxPair::load(&self.files)?)),
+            Kind::Native(layout) => Ok(Model::new(NativeModel::load(&self.files, layout)?)),
+        }
+    }
+}
+
+/// Which engine a folder is for.
+#[derive(Clone, Copy)]
+enum Kind {
+    Onnx,
+    Native(Layout),
+}
+
+impl Kind {
+    fn of(files: &Files) -> Result<Self, Error> {
         let path = files.path("");
         match (files.exists(onnx::VISUAL), files.exists(onnx::TEXTUAL)) {
-            (true, true) => return Ok(Self { files }),
+            (true, true) => return Ok(Self::Onnx),
             (true, false) | (false, true) => {
                 let missing = if files.exists(onnx::VISUAL) {
                     onnx::TEXTUAL
@@ -55,35 +103,17 @@ impl Source {
             }
             (false, false) => {}
         }
+        if let Some(layout) = Layout::of(files) {
+            return Ok(Self::Native(layout));
+        }
         if let Some(file) = files.list("")?.into_iter().find(|name| is_pickle(name)) {
             return Err(Error::Pickled { path, file });
         }
-        let reason = format!(
-            "holds no model: a model folder has {} and {}",
-            onnx::VISUAL,
-            onnx::TEXTUAL
-        );
+        let reason = "holds no model: a model folder has open_clip_config.json and \
+                      open_clip_model.safetensors, or config.json and model.safetensors, or \
+                      visual/model.onnx and textual/model.onnx"
+            .to_owned();
         Err(Error::NotAModel { path, reason })
-    }
-
-    /// 64 hex digits that are the same for the same files, wherever they are, and others when
-    /// vectors may be others: BLAKE3 over an engine version and each file's name, length and
-    /// content. Of a file over 1 MiB, 64 evenly spaced blocks of 16 KiB stand for its content, so
-    /// it takes milliseconds whatever the model's size. The bank of reference vectors is left
-    /// out, since vectors do not depend on it.
-    pub fn fingerprint(&self) -> Result<String, Error> {
-        fingerprint::fingerprint(&self.files, &onnx::relevant_files(&self.files)?)
-    }
-
-    /// The bank of reference vectors that the model carries, if it does
-    /// (`reference.safetensors`), without loading the model.
-    pub fn reference(&self) -> Result<Option<Reference>, Error> {
-        reference::read(&self.files)
-    }
-
-    /// Loads the model: reads and checks everything.
-    pub fn load(&self) -> Result<Model, Error> {
-        Ok(Model::new(OnnxPair::load(&self.files)?))
     }
 }
 

@@ -1,48 +1,74 @@
 //! From a text to the ids that a text tower takes, through the model's own tokenizer.json.
 //!
-//! Only what tokenizer.json does not say is added here: how long a text may be and what fills
-//! the rest. Truncation keeps the closing special token, as the models were trained.
+//! Only what tokenizer.json does not say is added here: how texts are cleaned before, how long one
+//! may be and what fills the rest. Truncation keeps the closing special token, as the models were
+//! trained.
 
+use serde::Deserialize;
 use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
 use crate::Error;
+use crate::clean::Clean;
 use crate::files::Files;
 
 /// Longer than any published context; guards against absurd configurations.
-pub(crate) const LONGEST_CONTEXT: usize = 8192;
+const LONGEST_CONTEXT: usize = 8192;
 
 /// A model's tokenizer, its context length and its padding.
 pub(crate) struct TextTokens {
     tokenizer: Tokenizer,
+    clean: Clean,
     context_length: usize,
     pad: i32,
 }
 
+/// The transformers library's tokenizer_config.json.
+#[derive(Deserialize)]
+struct TokenizerConfig {
+    pad_token: Option<PadToken>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PadToken {
+    Text(String),
+    Added { content: String },
+}
+
 impl TextTokens {
-    /// Reads `name` (a tokenizer.json). `pad_token` is what the folder says of padding, if anything.
+    /// Reads tokenizer.json and, if it is there, tokenizer_config.json; `folder` is where they
+    /// are within the model, "" or with a slash at its end.
     pub(crate) fn read(
         files: &Files,
-        name: &str,
+        folder: &str,
         context_length: usize,
-        pad_token: Option<&str>,
+        clean: Clean,
     ) -> Result<Self, Error> {
-        let invalid = |reason: String| Error::invalid(files.path(name), reason);
+        let name = format!("{folder}tokenizer.json");
+        let invalid = |reason: String| Error::invalid(files.path(&name), reason);
         if !(1..=LONGEST_CONTEXT).contains(&context_length) {
             return Err(invalid(format!(
                 "a context of {context_length} tokens is not supported"
             )));
         }
-        let bytes = files.text(name)?;
+        let bytes = files.text(&name)?;
         let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(|e| invalid(e.to_string()))?;
         drop(bytes);
-        let own_padding = tokenizer.get_padding().map(|padding| padding.pad_id);
-        let pad = match pad_token {
-            Some(token) => Some(
+        let config = format!("{folder}tokenizer_config.json");
+        let stated = match files.exists(&config) {
+            true => files.json::<TokenizerConfig>(&config)?.pad_token,
+            false => None,
+        };
+        let pad = match stated {
+            Some(PadToken::Text(token) | PadToken::Added { content: token }) => Some(
                 tokenizer
-                    .token_to_id(token)
+                    .token_to_id(&token)
                     .ok_or_else(|| invalid(format!("has no padding token {token:?}")))?,
             ),
-            None => own_padding.or_else(|| tokenizer.token_to_id("[PAD]")),
+            None => tokenizer
+                .get_padding()
+                .map(|padding| padding.pad_id)
+                .or_else(|| tokenizer.token_to_id("[PAD]")),
         };
         tokenizer.with_padding(None);
         tokenizer
@@ -55,6 +81,7 @@ impl TextTokens {
             .map_err(|e| invalid(e.to_string()))?;
         Ok(Self {
             tokenizer,
+            clean,
             context_length,
             pad: pad.unwrap_or(0) as i32,
         })
@@ -62,6 +89,7 @@ impl TextTokens {
 
     /// The ids of `text`, special tokens included, as many as it needs and at least one.
     pub(crate) fn ids(&self, text: &str) -> Result<Vec<i32>, String> {
+        let text = self.clean.apply(text);
         let encoding = self
             .tokenizer
             .encode_fast(text, true)

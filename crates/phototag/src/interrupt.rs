@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks the run to stop where nothing is lost, the second ends it at once.
+//! Ctrl-C, or a polite kill: the first asks the run to stop where nothing is lost, the second ends it at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

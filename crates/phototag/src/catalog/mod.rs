@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(with("# What to leave out", "# Leave out"), base);
         assert_ne!(with("a wildlife photo", "a photo of wildlife"), base);
         assert_ne!(with("tags_per_photo = 1.3", "tags_per_photo = 1.5"), base);
-        assert_ne!(with("threshold = \"auto\"", "threshold = 0.2"), base);
+        assert_ne!(with("]\nthreshold = \"auto\"", "]\nthreshold = 0.2"), base);
         assert_ne!(with("fallback = \"best\"", "fallback = \"none\""), base);
     }
 

@@ -45,8 +45,8 @@ const SIGNATURES: &[(usize, &[u8], Format)] = &[
     (0, b"\0\0\0\x0CjP  \r\n\x87\n", Format::NotYet("JPEG 2000")),
 ];
 
-/// Brands of an ISO media file (`ftyp` box), the telling ones first: an AVIF also carries the general
-/// `mif1`. A film is none of these.
+/// Brands of an ISO media file (`ftyp` box), the telling ones first: an AVIF also carries the
+/// general `mif1`. A film is none of these.
 const BRANDS: &[(&[u8; 4], &str)] = &[
     (b"avif", "AVIF"),
     (b"avis", "AVIF"),
@@ -63,8 +63,8 @@ const BRANDS: &[(&[u8; 4], &str)] = &[
 
 /// The format of the file that starts with `head`: none if it is no photo.
 ///
-/// Some kilobytes are enough. Only a camera's raw file inside a TIFF may need more to be told from a
-/// plain TIFF, which is what it is called until then.
+/// Some kilobytes are enough. Only a camera's raw file inside a TIFF may need more to be told from
+/// a plain TIFF, which is what it is called until then.
 pub fn sniff(head: &[u8]) -> Option<Format> {
     let starts =
         |at: usize, bytes: &[u8]| head.get(at..).is_some_and(|tail| tail.starts_with(bytes));

@@ -1,64 +1,83 @@
 //! PNG, WebP, GIF, BMP and TIFF, through the `image` crate.
 //!
-//! Nothing here knows a format's inside: each decoder gives its header, its EXIF, its profile and its
-//! samples through one trait. What this file adds is order (no samples before the size is checked),
-//! memory limits, and reasons that a photographer understands. Of several frames or pages the first
-//! is taken.
+//! Nothing here knows a format's inside: each decoder gives its header, its EXIF, its profile and
+//! its samples through one trait. What this file adds is order (no samples before the size is
+//! checked), memory limits, and reasons that a photographer understands. Of several frames or pages
+//! the first is taken.
 
 use std::error::Error;
 use std::io::{self, Cursor};
 
+use image::codecs::bmp::BmpDecoder;
+use image::codecs::gif::GifDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::tiff::TiffDecoder;
+use image::codecs::webp::WebPDecoder;
 use image::error::ImageError;
-use image::{ColorType, ImageDecoder, ImageReader, Limits};
+use image::{ColorType, ImageDecoder, Limits};
 
 use super::colour::ColourSpace;
 use super::exif::Look;
 use super::orientation::Orientation;
 use super::raster::{Channels, Raster, check_size};
-use super::{Decoded, Format, Unreadable};
+use super::{Decoded, Format, Unreadable, turn};
 
 /// Most bytes that a decoder may take for samples and for itself: 300 megapixels of RGB and a
 /// working copy of the largest strips.
 const MAX_BYTES: u64 = 1_600_000_000;
 
 pub(super) fn decode(bytes: &[u8], format: Format) -> Result<Decoded, Unreadable> {
-    let format = match format {
-        Format::Png => image::ImageFormat::Png,
-        Format::WebP => image::ImageFormat::WebP,
-        Format::Gif => image::ImageFormat::Gif,
-        Format::Bmp => image::ImageFormat::Bmp,
-        Format::Tiff => image::ImageFormat::Tiff,
-        Format::Jpeg | Format::NotYet(_) => return Err(Unreadable::NotAPhoto),
-    };
+    let from = Cursor::new(bytes);
+    match format {
+        Format::Png => through(PngDecoder::with_limits(from, limits()).map_err(reason)?),
+        Format::WebP if is_cut_webp(bytes) => Err(Unreadable::Truncated),
+        Format::WebP => through(WebPDecoder::new(from).map_err(reason)?),
+        Format::Gif => through(GifDecoder::new(from).map_err(reason)?),
+        Format::Bmp => through(BmpDecoder::new(from).map_err(reason)?),
+        Format::Tiff => through(TiffDecoder::new(from).map_err(reason)?),
+        Format::Jpeg | Format::NotYet(_) => Err(Unreadable::NotAPhoto),
+    }
+}
+
+fn limits() -> Limits {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_BYTES);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits.clone());
-    let mut decoder = reader.into_decoder().map_err(reason)?;
+    limits
+}
+
+/// WebP says first how long it is. Its decoder notices a missing end only as nonsense.
+fn is_cut_webp(bytes: &[u8]) -> bool {
+    let said = bytes
+        .get(4..8)
+        .and_then(|bytes| bytes.first_chunk().copied());
+    said.is_some_and(|said| u64::from(u32::from_le_bytes(said)) + 8 > bytes.len() as u64)
+}
+
+fn through(mut decoder: impl ImageDecoder) -> Result<Decoded, Unreadable> {
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
     if decoder.total_bytes() > MAX_BYTES {
         return Err(Unreadable::TooLarge { width, height });
     }
-    decoder.set_limits(limits).map_err(reason)?;
-
-    let orientation = match format {
-        image::ImageFormat::Tiff => {
-            let stored = decoder
+    // Before the limits are set: afterwards the TIFF decoder of image 0.25.10 finds no profile.
+    let profile = decoder.icc_profile().ok().flatten();
+    let orientation = match decoder.exif_metadata().ok().flatten() {
+        Some(exif) => Look::from_exif(Some(&exif)).orientation,
+        None => {
+            let tag = decoder
                 .orientation()
                 .map_or(1, image::metadata::Orientation::to_exif);
-            Orientation::from_exif(stored.into())
+            Orientation::from_exif(tag.into())
         }
-        _ => Look::from_exif(decoder.exif_metadata().ok().flatten().as_deref()).orientation,
     };
-    let profile = decoder.icc_profile().ok().flatten();
-    let colour_space = profile.map_or(ColourSpace::Srgb, ColourSpace::Icc);
-    let raster = read(decoder)?;
+    let turn = turn::wait(decoder.total_bytes());
+    decoder.set_limits(limits()).map_err(reason)?;
     Ok(Decoded {
-        raster,
+        turn,
+        raster: read(decoder)?,
         stored: (width, height),
         orientation,
-        colour_space,
+        colour_space: profile.map_or(ColourSpace::Srgb, ColourSpace::Icc),
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Knows no folders, no models and no tags: bytes in, [`Photo`] or [`Unreadable`] out. Every format
 //! goes the same way: the header first (what is it, how large, is that sane?), then samples as the
-//! file has them ([`Raster`](raster::Raster)), then one pass to 8-bit sRGB ([`colour`]), then upright
+//! file has them ([`Raster`]), then one pass to 8-bit sRGB ([`colour`]), then upright
 //! ([`orientation`]). The format is told from the content; a file's name is never asked.
 
 mod colour;
@@ -14,6 +14,7 @@ pub mod measure;
 mod orientation;
 mod raster;
 mod raw;
+mod turn;
 mod unreadable;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,6 +28,7 @@ pub use unreadable::Unreadable;
 use colour::ColourSpace;
 use orientation::Orientation;
 use raster::Raster;
+use turn::Turn;
 
 /// A decoded photo.
 #[derive(Debug)]
@@ -48,12 +50,14 @@ struct Decoded {
     stored: (u32, u32),
     orientation: Orientation,
     colour_space: ColourSpace,
+    /// Kept while the samples are worked on.
+    turn: Turn,
 }
 
 /// Decodes a photo.
 ///
-/// `wanted(width, height)` is asked once, with the photo's upright size, for the size that it will be
-/// resized to. The pixels come back at least twice that large in each direction, or whole if the
+/// `wanted(width, height)` is asked once, with the photo's upright size, for the size that it will
+/// be resized to. The pixels come back at least twice that large in each direction, or whole if the
 /// photo is smaller, so that the caller's resize decides how they look.
 pub fn decode(bytes: &[u8], wanted: impl Fn(u32, u32) -> (u32, u32)) -> Result<Photo, Unreadable> {
     // One bad photo must not end the run: decoders are large, and some of them panic.
@@ -68,17 +72,24 @@ fn decode_unguarded(
     if bytes.is_empty() {
         return Err(Unreadable::Empty);
     }
-    let decoded = match sniff(bytes).ok_or(Unreadable::NotAPhoto)? {
+    let Decoded {
+        raster,
+        stored,
+        orientation,
+        colour_space,
+        turn,
+    } = match sniff(bytes).ok_or(Unreadable::NotAPhoto)? {
         Format::Jpeg => jpeg::decode(bytes, wanted)?,
         Format::NotYet(name) => return Err(Unreadable::NotYet(name)),
         format => image_crate::decode(bytes, format)?,
     };
-    let (width, height) = decoded.orientation.upright_size(decoded.stored);
-    let (raster_width, raster_height) = (decoded.raster.width, decoded.raster.height);
-    let rgb = colour::to_srgb(decoded.raster, &decoded.colour_space);
+    let (width, height) = orientation.upright_size(stored);
+    let (raster_width, raster_height) = (raster.width, raster.height);
+    let rgb = colour::to_srgb(raster, &colour_space);
     let pixels = Pixels::new(raster_width, raster_height, rgb)
-        .map(|stored| decoded.orientation.upright(stored))
+        .map(|stored| orientation.upright(stored))
         .ok_or_else(|| Unreadable::Damaged("it has no pixels".to_owned()))?;
+    drop(turn);
     let measures = Measures::of(&pixels);
     Ok(Photo {
         pixels,

@@ -1,7 +1,7 @@
 //! Decoded samples before anything is done to them, and how many of them are too many.
 //!
-//! Not pixels yet: the samples mean what the file's colour space says (see [`super::colour`]) and lie
-//! as the camera held the sensor (see [`super::orientation`]). Always 8 bits a sample.
+//! Not pixels yet: the samples mean what the file's colour space says (see [`super::colour`]) and
+//! lie as the camera held the sensor (see [`super::orientation`]). Always 8 bits a sample.
 
 use super::Unreadable;
 

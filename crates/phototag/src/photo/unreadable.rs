@@ -1,7 +1,7 @@
 //! Why a photo cannot be read, in words for the photographer who owns it.
 //!
-//! A closed list, so that tests and the summary can tell the reasons apart. The path is the caller's
-//! to put in front.
+//! A closed list, so that tests and the summary can tell the reasons apart. The path is the
+//! caller's to put in front.
 
 /// Why a photo could not be decoded. `Display` is one short lower-case line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -57,12 +57,12 @@ def natural(grey, part):
 
 
 def foggy(grey, part):
-    """The same scene with a sixth of its colour, before a light grey."""
+    """The same scene with a third of its colour and half of its contrast, before a light grey."""
     return [0.75 + 0.5 * (grey - 0.6) + t / 3 for t in (c - grey for c in natural(grey, part))]
 
 
 def sepia(grey, _part):
-    return [grey * 1.351, grey * 1.203, grey * 0.937]
+    return [0.06 + grey * 0.94, 0.03 + grey * 0.92, grey * 0.84]
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -248,22 +248,23 @@ def containers():
 def broken():
     scene = landscape(natural, 96, 64)
     for name, data in [
-        ("jpg", jpeg(scene)),
-        ("progressive.jpg", jpeg(scene, progressive=True)),
-        ("png", encoded(scene, "PNG")),
-        ("webp", encoded(scene, "WEBP", quality=90)),
-        ("gif", encoded(scene, "GIF")),
-        ("bmp", encoded(scene.resize((36, 24)), "BMP")),
-        ("tif", encoded(scene.resize((36, 24)), "TIFF")),
+        (".jpg", jpeg(scene)),
+        ("-progressive.jpg", jpeg(scene, progressive=True)),
+        (".png", encoded(scene, "PNG")),
+        (".webp", encoded(scene, "WEBP", quality=90)),
+        (".gif", encoded(scene, "GIF")),
+        (".bmp", encoded(scene.resize((36, 24)), "BMP")),
+        (".tif", encoded(scene.resize((36, 24)), "TIFF")),
     ]:
-        write(f"truncated.{name}", data[: len(data) * 6 // 10])
+        write(f"truncated{name}", data[: len(data) * 6 // 10])
     whole = jpeg(scene)
     write("truncated-95.jpg", whole[: len(whole) * 95 // 100])
     end = whole.index(b"\xff\xda") + 200
     write("damaged.jpg", whole[:end] + bytes(range(1, 151)) + whole[end + 150:])
     write("no-end-mark.jpg", whole[:-2])
     write("bytes-after-end.jpg", whole + b"and a maker's note behind the picture" * 4)
-    write("stray-bytes.jpg", with_segment(whole, b"\0\0\0\0\0\0\0\0"))
+    first = 4 + whole[5]
+    write("stray-bytes.jpg", whole[:first] + b"\0" * 8 + whole[first:])
     write("empty.jpg", b"")
     write("text.jpg", b"Dear diary, today I renamed a text file.\n")
     write("start-only.jpg", b"\xff\xd8\xff")

@@ -1,9 +1,10 @@
 //! The thin edge to libjpeg: what it complains about, and which complaints mean a broken picture.
 //!
-//! libjpeg fills what is missing with grey, says so in a warning, and calls the picture decoded. Here
-//! a warning that means lost pixels ends the decoding at once, like an error does: by unwinding with
-//! a [`Complaint`], which is how the mozjpeg crate expects errors to come. Warnings about things that
-//! no viewer shows (stray bytes between segments, odd version numbers) are nothing.
+//! libjpeg fills what is missing with grey, says so in a warning, and calls the picture decoded.
+//! Here a warning that means lost pixels ends the decoding at once, like an error does: by
+//! unwinding with a [`Complaint`], which is how the mozjpeg crate expects errors to come. Warnings
+//! about things that no viewer shows (stray bytes between segments, odd version numbers) are
+//! nothing.
 
 use std::mem;
 use std::panic::resume_unwind;
@@ -37,8 +38,8 @@ impl From<Complaint> for Unreadable {
 
 /// An error manager that unwinds with a [`Complaint`], also for warnings that cost pixels.
 pub(super) fn error_manager() -> jpeg_error_mgr {
-    // SAFETY: the struct is plain C data (numbers, pointers, optional functions), for which all zeros
-    // is a value, and `jpeg_std_error` only writes into it.
+    // SAFETY: the struct is plain C data (numbers, pointers, optional functions), for which all
+    // zeros is a value, and `jpeg_std_error` only writes into it.
     let mut manager = unsafe {
         let mut manager: jpeg_error_mgr = mem::zeroed();
         jpeg_std_error(&mut manager);
@@ -74,8 +75,8 @@ fn message(jpeg: &mut jpeg_common_struct) -> String {
     // SAFETY: as in `on_message`.
     let format = unsafe { jpeg.err.as_ref() }.and_then(|manager| manager.format_message);
     if let Some(format) = format {
-        // SAFETY: in C the parameter is a plain `char *` that is written to; both types say so to the
-        // same call, the binding's with a wrong length and without the writing.
+        // SAFETY: in C the parameter is a plain `char *` that is written to; both types say so to
+        // the same call, the binding's with a wrong length and without the writing.
         unsafe { mem::transmute::<Declared, Actual>(format)(jpeg, &mut buffer) };
     }
     let text = buffer.split(|&byte| byte == 0).next().unwrap_or_default();

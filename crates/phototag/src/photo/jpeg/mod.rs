@@ -19,9 +19,10 @@ use self::segments::Header;
 use super::colour::ColourSpace;
 use super::exif::Look;
 use super::raster::{Channels, Raster, check_size};
-use super::{Decoded, Unreadable};
+use super::{Decoded, Unreadable, turn};
 
-/// Blocks of 8 x 8 may become these sizes. libjpeg knows all from 1 to 8, but has fast code for these.
+/// Blocks of 8 x 8 may become these sizes. libjpeg knows all from 1 to 8, but has fast code for
+/// these.
 const BLOCK_SIZES: [u8; 4] = [1, 2, 4, 8];
 
 pub(super) fn decode(
@@ -34,7 +35,10 @@ pub(super) fn decode(
     let look = Look::from_exif(header.exif);
     let upright = look.orientation.upright_size(stored);
     let wanted = look.orientation.upright_size(wanted(upright.0, upright.1));
-    let raster = read(bytes, &header, block_size(stored, wanted))?;
+    let block_size = block_size(stored, wanted);
+    let reduced = u64::from(block_size).pow(2) * u64::from(stored.0) * u64::from(stored.1) / 64;
+    let turn = turn::wait(3 * reduced);
+    let raster = read(bytes, &header, block_size)?;
     let colour_space = match (
         header.profile,
         look.adobe_rgb && raster.channels == Channels::Rgb,
@@ -48,6 +52,7 @@ pub(super) fn decode(
         stored,
         orientation: look.orientation,
         colour_space,
+        turn,
     })
 }
 

@@ -1,7 +1,8 @@
 //! A JPEG's header: the segments before the first scan, read in safe Rust.
 //!
-//! Not a validator: libjpeg sees the same bytes afterwards and has the last word. This reads what has
-//! to be known before: the size, whether the picture comes in one scan, EXIF, the colour profile.
+//! Not a validator: libjpeg sees the same bytes afterwards and has the last word. This reads what
+//! has to be known before: the size, whether the picture comes in one scan, EXIF, the colour
+//! profile.
 
 use super::super::Unreadable;
 use super::super::raster::check_size;
@@ -10,7 +11,8 @@ use super::super::raster::check_size;
 pub(super) struct Header<'a> {
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Progressive, or a scan for each component: a file cut between scans looks complete to a decoder.
+    /// Progressive, or a scan for each component: a file cut between scans looks complete to a
+    /// decoder.
     pub(super) several_scans: bool,
     /// The EXIF segment, `Exif\0\0` and a TIFF structure.
     pub(super) exif: Option<&'a [u8]>,

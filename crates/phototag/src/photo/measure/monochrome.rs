@@ -1,10 +1,10 @@
 //! Is the photo black and white, or toned in one colour?
 //!
-//! A toned print is a black-and-white photo behind a curve: every lightness has one colour, whatever
-//! was photographed. So the mean colour of each lightness is taken away, and what remains in the parts
-//! of the photo is colour that no toning made. That alone would also call a golden sunset a print:
-//! it counts only where the picture has a print's other marks ([`Look::is_print`]). Everywhere else,
-//! any colour is colour.
+//! A toned print is a black-and-white photo behind a curve: every lightness has one colour,
+//! whatever was photographed. So the mean colour of each lightness is taken away, and what remains
+//! in the parts of the photo is colour that no toning made. That alone would also call a golden
+//! sunset a print: it counts only where the picture has a print's other marks ([`Look::is_print`]).
+//! Everywhere else, any colour is colour.
 
 use super::thumbnail::{Colour, Thumbnail, add};
 
@@ -13,9 +13,9 @@ use super::thumbnail::{Colour, Thumbnail, add};
 const STEPS: usize = 32;
 
 /// One minus the colour in the photo: 1 for pure greys, 0 for a pure red. The colour is that of the
-/// most colourful hundredth that is not an outlier, on the scale of the difference between a pixel's
-/// largest and smallest part. 0.94 is 0.06 of colour: a date stamp or a grey that is not quite
-/// neutral passes, the palest winter photo does not.
+/// most colourful hundredth that is not an outlier, on the scale of the difference between a
+/// pixel's largest and smallest part. 0.94 is 0.06 of colour: a date stamp or a grey that is not
+/// quite neutral passes, the palest winter photo does not.
 pub(super) fn value(thumbnail: &Thumbnail) -> f32 {
     let look = Look::of(thumbnail);
     1.0 - if look.is_print() {
@@ -53,29 +53,35 @@ impl Look {
             .map(|(&colour, &tint)| subtract(tinge(colour), tint))
             .collect();
 
-        let lightnesses = || colours.iter().copied().map(lightness);
-        let lightest = percentile(lightnesses(), 0.97);
-        let paper: Vec<f32> = colours
+        let lights: Vec<f32> = colours.iter().copied().map(lightness).collect();
+        let lightest = percentile(lights.clone(), 0.97);
+        let (mut paper, mut papers) = (0.0, 0.0);
+        for (_, &tint) in lights
             .iter()
             .zip(&tints)
-            .filter(|(colour, _)| lightness(**colour) >= lightest)
-            .map(|(_, &tint)| chroma(tint))
-            .collect();
+            .filter(|(light, _)| **light >= lightest)
+        {
+            paper += chroma(tint);
+            papers += 1.0;
+        }
         let most_colourful = |colours: &[Colour]| {
-            percentile(thumbnail.blocks(colours).into_iter().map(chroma), 0.99)
+            percentile(
+                thumbnail.blocks(colours).into_iter().map(chroma).collect(),
+                0.99,
+            )
         };
         Self {
             colour: most_colourful(colours),
             unexplained: most_colourful(&rest),
             tint: tints.iter().copied().map(chroma).fold(0.0, f32::max),
-            paper: paper.iter().sum::<f32>() / paper.len().max(1) as f32,
-            range: percentile(lightnesses(), 0.99) - percentile(lightnesses(), 0.01),
+            paper: paper / papers,
+            range: percentile(lights.clone(), 0.99) - percentile(lights, 0.01),
         }
     }
 
-    /// A tone explains nearly all colour, and is one that prints have: not as strong as a sunset or a
-    /// leaf, with lights that are nearly paper white, and from dark to light (a close-up of one pale
-    /// thing has one colour too).
+    /// A tone explains nearly all colour, and is one that prints have: not as strong as a sunset or
+    /// a leaf, with lights that are nearly paper white, and from dark to light (a close-up of one
+    /// pale thing has one colour too).
     fn is_print(&self) -> bool {
         self.unexplained <= self.colour / 3.0
             && self.tint <= 0.5
@@ -141,8 +147,7 @@ fn subtract(a: Colour, b: Colour) -> Colour {
 }
 
 /// The value below which the given share of all values lies.
-fn percentile(values: impl Iterator<Item = f32>, share: f32) -> f32 {
-    let mut values: Vec<f32> = values.collect();
+fn percentile(mut values: Vec<f32>, share: f32) -> f32 {
     let Some(last) = values.len().checked_sub(1) else {
         return 0.0;
     };
@@ -157,8 +162,8 @@ mod tests {
     use super::super::MEASURES;
     use super::*;
 
-    /// The value of a 150 x 200 scene of many lightnesses, coloured by lightness (0 to 1) and by place
-    /// (the share of the scene's pixels that lie before it).
+    /// The value of a 150 x 200 scene of many lightnesses, coloured by lightness (0 to 1) and by
+    /// place (the share of the scene's pixels that lie before it).
     fn scene(colour: impl Fn(f32, f32) -> Colour) -> f32 {
         let mut rgb = Vec::new();
         for y in 0..200 {

@@ -1,14 +1,15 @@
 //! A small averaged copy of a photo, without its frame, for measuring.
 //!
-//! Plain box averages, each pixel of the photo in exactly one box: unlike a sharpening resize filter
-//! they never overshoot into colours that are not in the photo.
+//! Plain box averages, each pixel of the photo in exactly one box: unlike a sharpening resize
+//! filter they never overshoot into colours that are not in the photo.
 
 use std::ops::Range;
 
 use phototag_clip::Pixels;
 
-/// The longest side. Small enough to be measured in a millisecond, large enough that a box seldom
-/// mixes a black and a white thing: such a mix is a grey that lies off a toned print's curve.
+/// The longest side. Small enough to be measured in a few milliseconds, large enough that a box
+/// seldom mixes a black and a white thing: such a mix is a grey that lies off a toned print's
+/// curve.
 const LONGEST: usize = 288;
 
 /// A colour, or a difference of two: red, green, blue, where 1 is full.
@@ -31,8 +32,8 @@ impl Thumbnail {
         &self.colours
     }
 
-    /// Averages of `values`, one for each colour, over blocks of 3 by 3: what is left is large enough
-    /// to be seen, and no grain or compression.
+    /// Averages of `values`, one for each colour, over blocks of 3 by 3: what is left is large
+    /// enough to be seen, and no grain or compression.
     pub(super) fn blocks(&self, values: &[Colour]) -> Vec<Colour> {
         const SIDE: usize = 3;
         let mut blocks = Vec::with_capacity(values.len() / (SIDE * SIDE) + 1);
@@ -56,23 +57,21 @@ impl Thumbnail {
         let longest = from_width.max(from_height);
         let reduced = |side: usize| (side * LONGEST.min(longest) / longest).max(1);
         let (width, height) = (reduced(from_width), reduced(from_height));
-        let column_of: Vec<usize> = (0..from_width).map(|x| x * width / from_width).collect();
+        let share = |at: usize, of: usize, side: usize| at * side / of..(at + 1) * side / of;
+        let columns: Vec<Range<usize>> = (0..width).map(|x| share(x, width, from_width)).collect();
         let rows: Vec<&[u8]> = photo.rgb().chunks_exact(from_width * 3).collect();
         let mut colours = Vec::with_capacity(width * height);
         for y in 0..height {
-            let mut sums = vec![[0_u32; 4]; width];
-            for row in &rows[y * from_height / height..(y + 1) * from_height / height] {
-                for (&[red, green, blue], &column) in row.as_chunks::<3>().0.iter().zip(&column_of)
-                {
-                    let [reds, greens, blues, count] = &mut sums[column];
-                    *reds += u32::from(red);
-                    *greens += u32::from(green);
-                    *blues += u32::from(blue);
-                    *count += 1;
+            let rows = &rows[share(y, height, from_height)];
+            colours.extend(columns.iter().map(|columns| {
+                let mut sums = [0_u32; 3];
+                for row in rows {
+                    for pixel in row[columns.start * 3..columns.end * 3].as_chunks::<3>().0 {
+                        sums = [0, 1, 2].map(|part| sums[part] + u32::from(pixel[part]));
+                    }
                 }
-            }
-            colours.extend(sums.into_iter().map(|[reds, greens, blues, count]| {
-                [reds, greens, blues].map(|sum| sum as f32 / (255 * count) as f32)
+                let count = (rows.len() * columns.len()) as f32;
+                sums.map(|sum| sum as f32 / (255.0 * count))
             }));
         }
         Self { width, colours }

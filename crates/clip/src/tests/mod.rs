@@ -1,0 +1,26 @@
+//! The crate against the Python libraries, on the fixtures that tests/fixtures/make.py made.
+
+mod bad_files;
+mod models;
+mod pixels;
+mod strings;
+
+use std::path::PathBuf;
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
+}
+
+fn json<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let text = std::fs::read_to_string(fixture(name)).expect("the fixture is there");
+    serde_json::from_str(&text).expect("the fixture is JSON")
+}
+
+fn picture(name: &str) -> crate::Pixels {
+    let rgb = image::open(fixture(name))
+        .expect("the fixture is a picture")
+        .into_rgb8();
+    crate::Pixels::new(rgb.width(), rgb.height(), rgb.into_raw()).expect("not empty")
+}

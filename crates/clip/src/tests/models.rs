@@ -1,0 +1,161 @@
+//! Vectors of tiny random models of every family, against open_clip, timm, transformers and
+//! onnxruntime.
+
+use serde::Deserialize;
+
+use super::{fixture, json, picture};
+use crate::{Model, Source};
+
+#[derive(Deserialize)]
+struct Expected {
+    image: Vec<f32>,
+    texts: Vec<Text>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+    vector: Vec<f32>,
+}
+
+fn load(name: &str) -> Model {
+    Source::folder(&fixture(name))
+        .and_then(|source| source.load())
+        .expect("the model is sound")
+}
+
+/// 1 minus the cosine of two vectors of unit length, without the cancellation of 1 - cos.
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| f64::from(a - b).powi(2))
+        .sum::<f64>()
+        / 2.0
+}
+
+fn check(name: &str, tolerance: f64) {
+    let expected: Expected = json(&format!("{name}/expected.json"));
+    let model = load(name);
+    assert_eq!(model.dimensions(), expected.image.len());
+    let prepared = model
+        .preprocess()
+        .prepare(&picture(&format!("{name}/input.png")));
+    let images = model.embed_images(&[prepared]).expect("embeds");
+    let off = distance(&images[0], &expected.image);
+    assert!(off <= tolerance, "{name}: picture off by {off}");
+    for Text { text, vector } in &expected.texts {
+        let off = distance(&model.embed_texts(&[text]).expect("embeds")[0], vector);
+        assert!(off <= tolerance, "{name}: {text:?} off by {off}");
+    }
+}
+
+#[test]
+fn f32_checkpoints_give_the_reference_vectors() {
+    for name in [
+        "clip",
+        "clip-quick",
+        "siglip",
+        "siglip2",
+        "transformers-clip",
+        "transformers-siglip",
+    ] {
+        check(name, 1e-6);
+    }
+}
+
+#[test]
+fn half_precision_checkpoints_give_the_reference_vectors() {
+    check("clip-f16", 1e-6);
+    check("clip-bf16", 1e-6);
+}
+
+#[test]
+fn onnx_pairs_give_the_reference_vectors() {
+    check("onnx", 1e-6);
+}
+
+#[test]
+fn a_vector_does_not_depend_on_the_batch_or_the_thread() {
+    for name in ["clip", "siglip", "onnx"] {
+        let model = load(name);
+        let pictures: Vec<_> = (0..5)
+            .map(|i| {
+                model
+                    .preprocess()
+                    .prepare(&picture(&format!("pixels/{i}.png")))
+            })
+            .collect();
+        let texts = [
+            "",
+            "a",
+            "a photograph of a cat",
+            "snow",
+            "a b c d e f g h i j k l m n o p",
+        ];
+        let together = model.embed_images(&pictures).expect("embeds");
+        let texts_together = model.embed_texts(&texts).expect("embeds");
+        std::thread::scope(|scope| {
+            for i in 0..5 {
+                let (model, pictures) = (&model, &pictures);
+                let (together, texts_together) = (&together, &texts_together);
+                scope.spawn(move || {
+                    let alone = model.embed_images(&pictures[i..=i]).expect("embeds");
+                    assert_eq!(alone[0], together[i], "{name}: picture {i}");
+                    let alone = model.embed_texts(&[texts[i]]).expect("embeds");
+                    assert_eq!(alone[0], texts_together[i], "{name}: text {i}");
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn models_in_the_program_equal_those_in_folders() {
+    macro_rules! embedded {
+        ($($name:literal),*) => {
+            &[$(($name, include_bytes!(concat!("../../tests/fixtures/", $name)) as &[u8])),*]
+        };
+    }
+    static FILES: &[(&str, &[u8])] = embedded!(
+        "onnx/visual/model.onnx",
+        "onnx/visual/preprocess_cfg.json",
+        "onnx/textual/model.onnx",
+        "onnx/textual/tokenizer.json",
+        "onnx/config.json"
+    );
+    let names: Vec<_> = FILES
+        .iter()
+        .map(|(name, bytes)| (&name["onnx/".len()..], *bytes))
+        .collect();
+    let source = Source::embedded(names.leak()).expect("a model");
+    let folder = Source::folder(&fixture("onnx")).expect("a model");
+    assert_eq!(
+        source.fingerprint().expect("reads"),
+        folder.fingerprint().expect("reads")
+    );
+    let vector = |source: &Source| {
+        source
+            .load()
+            .and_then(|model| model.embed_texts(&["a cat"]))
+            .expect("embeds")
+    };
+    assert_eq!(vector(&source), vector(&folder));
+}
+
+#[test]
+fn a_picture_prepared_for_another_model_is_refused() {
+    let model = load("clip");
+    let other = crate::Preprocess::try_from(crate::preprocess::PreprocessConfig::default());
+    let prepared = other
+        .expect("the defaults")
+        .prepare(&picture("pixels/0.png"));
+    let error = model
+        .embed_images(&[prepared])
+        .expect_err("224 is not 32")
+        .to_string();
+    assert!(
+        error.contains("224x224") && error.contains("32x32"),
+        "{error}"
+    );
+}

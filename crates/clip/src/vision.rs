@@ -1,0 +1,338 @@
+//! Image towers: vision transformers that pool a class token (CLIP) or attend to the patches with a
+//! learned query (SigLIP).
+
+use std::ops::Range;
+
+use crate::Error;
+use crate::names::Scheme;
+use crate::transformer::{Block, Linear, Mlp, Norm, Shape, Sight, attend};
+use crate::weights::Checkpoint;
+use crate::{Prepared, Preprocess};
+
+/// What an image tower looks like, as its configuration states it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VisionConfig {
+    pub(crate) shape: Shape,
+    pub(crate) scheme: Scheme,
+    /// Side of a square patch, in pixels.
+    pub(crate) patch: usize,
+    /// Patches across and down.
+    pub(crate) grid: [usize; 2],
+    pub(crate) pool: Pool,
+}
+
+/// How a picture's tokens become one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pool {
+    /// The first token is no patch; after the last layer it is the picture, and is projected to
+    /// this many values.
+    ClassToken { projected: usize, norm_first: bool },
+    /// A learned query attends to all patches, followed by an MLP.
+    Attention,
+}
+
+pub(crate) struct VisionTower {
+    patches: Linear,
+    patch: usize,
+    grid: [usize; 2],
+    class_token: Option<Vec<f32>>,
+    positions: Vec<f32>,
+    norm_first: Option<Norm>,
+    blocks: Vec<Block>,
+    head: Head,
+    width: usize,
+    scaling: [(f32, f32); 3],
+}
+
+enum Head {
+    Projection { norm: Norm, projection: Linear },
+    Attention(Box<AttentionHead>),
+}
+
+/// SigLIP's pooling: attention of one learned query, then an MLP with a residual connection.
+struct AttentionHead {
+    norm: Norm,
+    heads: usize,
+    /// The learned query after its projection; it is the same for all pictures.
+    query: Vec<f32>,
+    key_value: Linear,
+    out: Linear,
+    before_mlp: Norm,
+    mlp: Mlp,
+}
+
+impl VisionTower {
+    pub(crate) fn read(
+        checkpoint: &mut Checkpoint,
+        config: &VisionConfig,
+        preprocess: &Preprocess,
+    ) -> Result<Self, Error> {
+        let Shape {
+            width, layers, eps, ..
+        } = config.shape;
+        let patch = config.patch;
+        let names = Names::of(config.scheme);
+        let patch_bias = config.pool == Pool::Attention;
+        let weights = checkpoint.take(
+            &format!("{}.weight", names.patches),
+            &[width, 3, patch, patch],
+        )?;
+        let bias = match patch_bias {
+            true => Some(checkpoint.take(&format!("{}.bias", names.patches), &[width])?),
+            false => None,
+        };
+        let patches = Linear::new(&weights, bias, 3 * patch * patch);
+
+        let with_class = matches!(config.pool, Pool::ClassToken { .. });
+        let class_token = if with_class {
+            Some(checkpoint.take(names.class_token, &[width])?)
+        } else {
+            None
+        };
+        let tokens = config.grid[0] * config.grid[1] + usize::from(with_class);
+        let positions = match config.scheme {
+            Scheme::Timm => checkpoint.take(names.positions, &[1, tokens, width])?,
+            _ => checkpoint.take(names.positions, &[tokens, width])?,
+        };
+        let norm_first = match config.pool {
+            Pool::ClassToken {
+                norm_first: true, ..
+            } => Some(Norm::take(checkpoint, names.norm_first, width, eps)?),
+            _ => None,
+        };
+        let blocks = (0..layers)
+            .map(|i| {
+                let prefix = format!("{}.{i}", names.blocks);
+                Block::take(checkpoint, config.scheme, &prefix, &config.shape)
+            })
+            .collect::<Result<_, _>>()?;
+        let norm = Norm::take(checkpoint, names.norm_last, width, eps)?;
+        let head = match config.pool {
+            Pool::ClassToken { projected, .. } => {
+                let projection = match config.scheme {
+                    Scheme::OpenClip => {
+                        Linear::take_transposed(checkpoint, "visual.proj", [projected, width])?
+                    }
+                    _ => Linear::take(checkpoint, "visual_projection", [projected, width], false)?,
+                };
+                Head::Projection { norm, projection }
+            }
+            Pool::Attention => {
+                let head = AttentionHead::read(checkpoint, config, norm)?;
+                Head::Attention(Box::new(head))
+            }
+        };
+        let scaling = preprocess.scaling();
+        let grid = config.grid;
+        Ok(Self {
+            patches,
+            patch,
+            grid,
+            class_token,
+            positions,
+            norm_first,
+            blocks,
+            head,
+            width,
+            scaling,
+        })
+    }
+
+    /// Tokens that one picture becomes.
+    pub(crate) fn tokens(&self) -> usize {
+        self.positions.len() / self.width
+    }
+
+    /// One vector a picture, not yet of unit length, one after another.
+    pub(crate) fn embed(&self, images: &[Prepared]) -> Vec<f32> {
+        let mut x = self.embed_patches(images);
+        if let Some(norm) = &self.norm_first {
+            norm.apply(&mut x);
+        }
+        let tokens = self.tokens();
+        let sequences: Vec<Range<usize>> = (0..images.len())
+            .map(|i| i * tokens..(i + 1) * tokens)
+            .collect();
+        match &self.head {
+            Head::Projection { norm, projection } => {
+                let class_tokens: Vec<usize> = sequences.iter().map(|s| s.start).collect();
+                let mut pooled = match self.blocks.split_last() {
+                    Some((last, blocks)) => {
+                        for block in blocks {
+                            block.apply(&mut x, &sequences, Sight::Whole);
+                        }
+                        last.apply_to(&x, &sequences, &class_tokens)
+                    }
+                    None => Vec::new(),
+                };
+                norm.apply(&mut pooled);
+                projection.apply(&pooled, images.len())
+            }
+            Head::Attention(head) => {
+                for block in &self.blocks {
+                    block.apply(&mut x, &sequences, Sight::Whole);
+                }
+                head.apply(x, &sequences)
+            }
+        }
+    }
+
+    /// `[images * tokens][width]`: each patch projected, the class token before them, positions
+    /// added.
+    fn embed_patches(&self, images: &[Prepared]) -> Vec<f32> {
+        let [across, down] = self.grid;
+        let mut values = Vec::with_capacity(images.len() * across * down * 3 * self.patch.pow(2));
+        for image in images {
+            for y in 0..down {
+                for x in 0..across {
+                    self.push_patch(image, x * self.patch, y * self.patch, &mut values);
+                }
+            }
+        }
+        let projected = self.patches.apply(&values, images.len() * across * down);
+        let mut rows = Vec::with_capacity(images.len() * self.positions.len());
+        for patches in projected.chunks_exact(across * down * self.width) {
+            let start = rows.len();
+            rows.extend(self.class_token.iter().flatten());
+            rows.extend(patches);
+            for (value, position) in rows[start..].iter_mut().zip(&self.positions) {
+                *value += position;
+            }
+        }
+        rows
+    }
+
+    /// The patch at (left, top) as the convolution's weights expect it, `[3][patch][patch]`.
+    fn push_patch(&self, image: &Prepared, left: usize, top: usize, values: &mut Vec<f32>) {
+        let pixels = image.pixels();
+        let row_bytes = pixels.width() as usize * 3;
+        for (channel, (scale, shift)) in self.scaling.into_iter().enumerate() {
+            for row in pixels
+                .rgb()
+                .chunks_exact(row_bytes)
+                .skip(top)
+                .take(self.patch)
+            {
+                let row = &row[left * 3..][..self.patch * 3];
+                let samples = row.as_chunks::<3>().0.iter().map(|pixel| pixel[channel]);
+                values.extend(samples.map(|sample| f32::from(sample) * scale + shift));
+            }
+        }
+    }
+}
+
+impl AttentionHead {
+    fn read(checkpoint: &mut Checkpoint, config: &VisionConfig, norm: Norm) -> Result<Self, Error> {
+        let Shape {
+            width,
+            heads,
+            mlp,
+            activation,
+            eps,
+            ..
+        } = config.shape;
+        let (prefix, before_mlp) = match config.scheme {
+            Scheme::Timm => ("visual.trunk.attn_pool", "norm"),
+            _ => ("vision_model.head", "layernorm"),
+        };
+        let name = |name: &str| format!("{prefix}.{name}");
+        let square = [width, width];
+        let (latent, query, key_value, out) = match config.scheme {
+            Scheme::Timm => (
+                checkpoint.take(&name("latent"), &[1, 1, width])?,
+                Linear::take(checkpoint, &name("q"), square, true)?,
+                Linear::take(checkpoint, &name("kv"), [2 * width, width], true)?,
+                Linear::take(checkpoint, &name("proj"), square, true)?,
+            ),
+            _ => {
+                let latent = checkpoint.take(&name("probe"), &[1, 1, width])?;
+                let weight =
+                    checkpoint.take(&name("attention.in_proj_weight"), &[3 * width, width])?;
+                let bias = checkpoint.take(&name("attention.in_proj_bias"), &[3 * width])?;
+                let (query, key_value) = weight.split_at(width * width);
+                (
+                    latent,
+                    Linear::new(query, Some(bias[..width].to_vec()), width),
+                    Linear::new(key_value, Some(bias[width..].to_vec()), width),
+                    Linear::take(checkpoint, &name("attention.out_proj"), square, true)?,
+                )
+            }
+        };
+        Ok(Self {
+            norm,
+            heads,
+            query: query.apply(&latent, 1),
+            key_value,
+            out,
+            before_mlp: Norm::take(checkpoint, &name(before_mlp), width, eps)?,
+            mlp: Mlp {
+                first: Linear::take(checkpoint, &name("mlp.fc1"), [mlp, width], true)?,
+                second: Linear::take(checkpoint, &name("mlp.fc2"), [width, mlp], true)?,
+                activation,
+            },
+        })
+    }
+
+    fn apply(&self, mut x: Vec<f32>, sequences: &[Range<usize>]) -> Vec<f32> {
+        let count = sequences.len();
+        self.norm.apply(&mut x);
+        let key_value = self.key_value.apply(&x, x.len() / self.query.len());
+        let queries = self.query.repeat(count);
+        let ones: Vec<Range<usize>> = (0..count).map(|i| i..i + 1).collect();
+        let attended = attend(
+            &queries,
+            &ones,
+            &key_value,
+            sequences,
+            self.heads,
+            Sight::Whole,
+        );
+        let mut pooled = self.out.apply(&attended, count);
+        let mut normed = pooled.clone();
+        self.before_mlp.apply(&mut normed);
+        self.mlp.add_to(&mut pooled, &normed, count);
+        pooled
+    }
+}
+
+/// The tensors outside the blocks.
+struct Names {
+    patches: &'static str,
+    class_token: &'static str,
+    positions: &'static str,
+    norm_first: &'static str,
+    blocks: &'static str,
+    norm_last: &'static str,
+}
+
+impl Names {
+    fn of(scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::OpenClip => Self {
+                patches: "visual.conv1",
+                class_token: "visual.class_embedding",
+                positions: "visual.positional_embedding",
+                norm_first: "visual.ln_pre",
+                blocks: "visual.transformer.resblocks",
+                norm_last: "visual.ln_post",
+            },
+            Scheme::Timm => Self {
+                patches: "visual.trunk.patch_embed.proj",
+                class_token: "visual.trunk.cls_token",
+                positions: "visual.trunk.pos_embed",
+                norm_first: "visual.trunk.norm_pre",
+                blocks: "visual.trunk.blocks",
+                norm_last: "visual.trunk.norm",
+            },
+            Scheme::Transformers => Self {
+                patches: "vision_model.embeddings.patch_embedding",
+                class_token: "vision_model.embeddings.class_embedding",
+                positions: "vision_model.embeddings.position_embedding.weight",
+                // The misspelling is the library's.
+                norm_first: "vision_model.pre_layrnorm",
+                blocks: "vision_model.encoder.layers",
+                norm_last: "vision_model.post_layernorm",
+            },
+        }
+    }
+}
