@@ -21,6 +21,7 @@ mod config;
 mod error;
 mod files;
 mod fingerprint;
+pub mod hub;
 mod kernels;
 mod model;
 mod names;

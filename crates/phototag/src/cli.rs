@@ -35,6 +35,72 @@ pub enum Command {
     Tag(TagArgs),
     Scores(ScoresArgs),
     Embed(EmbedArgs),
+    /// Get models, and see which are there
+    ///
+    /// Models are kept in the cache of the Hugging Face hub, shared with Python programs (HF_HOME,
+    /// HF_HUB_CACHE). HF_ENDPOINT names another hub, HF_TOKEN a token for private ones, HTTPS_PROXY
+    /// a proxy; HF_HUB_OFFLINE=1 forbids any connection. Imported models are in PHOTOTAG_MODELS.
+    Model {
+        #[command(subcommand)]
+        command: ModelCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// List known models: size, licence, accuracy, cost, and whether they are installed
+    List,
+    Pull(PullArgs),
+    Import(ImportArgs),
+    Remove(RemoveArgs),
+    Where(WhereArgs),
+}
+
+/// Download a model: the only command that connects to anything
+///
+/// What has arrived is kept when the download is interrupted; run the same command to go on. Every
+/// file is compared with the checksum that the hub announces before it is used.
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// A name that `phototag model list` prints, or OWNER/NAME or OWNER/NAME@REVISION on the hub
+    #[arg(value_name = "MODEL")]
+    pub name: String,
+}
+
+/// Install a model from a folder, by copying the files that it needs
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The model's folder, or a file in it
+    #[arg(value_name = "FOLDER|FILE")]
+    pub path: PathBuf,
+
+    /// What to call it [default: the folder's name]
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// Link to the folder instead of copying it
+    #[arg(long)]
+    pub link: bool,
+}
+
+/// Delete an installed model
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// The model
+    #[arg(value_name = "MODEL")]
+    pub name: String,
+
+    /// Delete it from the hub's cache too, which Python programs share
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Print the folder of a model, or the one for imported models
+#[derive(Debug, Args)]
+pub struct WhereArgs {
+    /// The model
+    #[arg(value_name = "MODEL")]
+    pub name: Option<String>,
 }
 
 /// Write a commented phototag.toml, the catalog of your categories, into a photo folder
@@ -114,7 +180,7 @@ pub struct EmbedArgs {
     #[arg(long, value_name = "TEXT")]
     pub text: Vec<String>,
 
-    /// The model: a name, or a model's folder [default: the best one installed]
+    /// The model: a name (`phototag model list`), or a model's folder [default: the best installed]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 }

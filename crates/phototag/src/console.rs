@@ -3,6 +3,8 @@
 //! A bar on a terminal, a line now and then elsewhere, nothing with `--quiet`. Results go to stdout
 //! and are the commands' own business; errors end in `main`.
 
+mod download;
+
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use phototag_clip::{Model, Reference, Source};
+
+use crate::models::Models;
 
 /// The model in the box, as catalogs and flags call it.
 pub const STARTER: &str = "starter";
 
 /// A chosen model: found and named, loaded at its first use.
 pub struct Encoder {
-    /// What the owner calls it: "starter", or a folder.
+    /// What the owner calls it: "starter", a model's name, or a folder.
     pub name: String,
     /// Equal for models that give equal vectors.
     pub fingerprint: String,
@@ -20,23 +22,17 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Finds the model of this name; a relative folder starts at `base`.
+    /// Finds the model of this name. Installed models come before folders of the same name; a
+    /// relative folder starts at `base`. "auto" is the best known model that is installed, else
+    /// the one in the box.
     pub fn choose(name: &str, base: &Path) -> Result<Self> {
-        let folder = base.join(name);
-        let source = match name {
-            "auto" | STARTER => Source::embedded(phototag_starter::FILES),
-            _ if folder.is_dir() => Source::folder(&folder),
-            _ => bail!(
-                "{name}: no such model\n\nGive \"starter\", the model in the box, or the folder of a model."
-            ),
-        };
-        let name = if name == "auto" { STARTER } else { name };
+        let (name, source) = resolve(name, &base.join(name))?;
         let source = source.with_context(|| format!("the model {name:?} cannot be used"))?;
         let fingerprint = source
             .fingerprint()
             .with_context(|| format!("the model {name:?} cannot be read"))?;
         Ok(Self {
-            name: name.to_owned(),
+            name,
             fingerprint,
             source,
             model: OnceLock::new(),
@@ -57,4 +53,31 @@ impl Encoder {
             .reference()
             .with_context(|| format!("the reference images of the model {:?}", self.name))
     }
+}
+
+/// The model that `name` means, and what to call it.
+fn resolve(name: &str, folder: &Path) -> Result<(String, Result<Source, phototag_clip::Error>)> {
+    let starter = || {
+        (
+            STARTER.to_owned(),
+            Source::embedded(phototag_starter::FILES),
+        )
+    };
+    if name == STARTER {
+        return Ok(starter());
+    }
+    let models = Models::open()?;
+    if name == "auto" {
+        let best = models.best();
+        return Ok(best.map_or_else(starter, |(known, found)| {
+            (known.name.clone(), Ok(found.source))
+        }));
+    }
+    if let Some(found) = models.find(name) {
+        return Ok((name.to_owned(), Ok(found.source)));
+    }
+    if folder.is_dir() {
+        return Ok((name.to_owned(), Source::folder(folder)));
+    }
+    Err(models.missing(name))
 }

@@ -11,6 +11,7 @@ mod decide;
 mod encoder;
 mod index;
 mod interrupt;
+mod models;
 mod overrides;
 mod photo;
 mod pipeline;
@@ -49,6 +50,7 @@ fn run(cli: Cli) -> anyhow::Result<Ending> {
         Command::Tag(args) => cmd::tag::tag(args, &console),
         Command::Scores(args) => cmd::scores::scores(args, &console),
         Command::Embed(args) => cmd::embed::embed(&args, &console),
+        Command::Model { command } => cmd::model::model(&command, &console),
     }
 }
 

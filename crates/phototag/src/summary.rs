@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::collection::Collection;
 use crate::decide::Calibration;
 use crate::encoder;
+use crate::models::known;
 use crate::pipeline::Embedded;
 use crate::tags::Tags;
 
@@ -190,10 +191,17 @@ impl Summary {
             )?;
         }
         if self.calibration.renewed && self.model == encoder::STARTER {
-            writeln!(
-                out,
-                "This is the small model in the box; a CLIP model tells finer (--model FOLDER)."
-            )?;
+            let better = known::all()
+                .unwrap_or_default()
+                .into_iter()
+                .find(|k| k.recommended);
+            if let Some(better) = better {
+                let how = better.how_to_get();
+                writeln!(
+                    out,
+                    "This is the small model in the box; a CLIP model tells finer: {how}"
+                )?;
+            }
         }
         writeln!(out, "\nWrote {}", self.tags)?;
         let next = if self.has_catalog {

@@ -2,6 +2,7 @@
 
 pub mod embed;
 pub mod init;
+pub mod model;
 pub mod scores;
 pub mod tag;
 

@@ -1,0 +1,71 @@
+//! `phototag model pull`: the one command that connects to anything.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use anyhow::{Context, Result};
+use phototag_clip::Source;
+use phototag_clip::hub::{Event, HubError};
+
+use super::Ending;
+use crate::cli::PullArgs;
+use crate::console::Console;
+use crate::interrupt;
+use crate::models::Models;
+
+pub fn pull(args: &PullArgs, models: &Models, console: &Console) -> Result<Ending> {
+    let repository = models
+        .repository(&args.name)
+        .ok_or_else(|| models.missing(&args.name))?;
+    let mut bar = console.download(&args.name);
+    let pulled = models.hub.pull(&repository, &mut |event| {
+        match event {
+            Event::Progress { done, total } => bar.set(done, total),
+            Event::Retry { error, wait } => {
+                let reason = error.to_string();
+                let reason = reason.split("\n\n").next().unwrap_or_default();
+                console.warn(&format!(
+                    "{reason}; trying again in {:.1} s",
+                    wait.as_secs_f64()
+                ));
+            }
+            Event::Other => {
+                console.note("Another program is downloading this file; waiting for it.")
+            }
+            _ => {}
+        }
+        if interrupt::asked() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    drop(bar);
+    let pulled = match pulled {
+        Err(HubError::Interrupted) => {
+            console.note("Stopped. What has arrived is kept; run the same command to go on.");
+            return Ok(Ending::Interrupted);
+        }
+        pulled => pulled?,
+    };
+    Source::folder(&pulled.folder)
+        .with_context(|| format!("{repository}: was downloaded, but cannot be used"))?;
+    let mut out = std::io::stdout().lock();
+    if pulled.fetched == 0 {
+        writeln!(
+            out,
+            "{} is installed already: {}",
+            args.name,
+            pulled.folder.display()
+        )?;
+    } else {
+        writeln!(
+            out,
+            "Installed {} in {}",
+            args.name,
+            pulled.folder.display()
+        )?;
+    }
+    writeln!(out, "Next: phototag tag DIR --model {}", args.name)?;
+    Ok(Ending::Done)
+}
