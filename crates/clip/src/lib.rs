@@ -40,6 +40,7 @@ mod tokens;
 mod transformer;
 mod vector;
 mod vision;
+mod vocabulary;
 mod weights;
 
 pub use error::Error;

@@ -26,7 +26,13 @@ impl Source {
     /// `open_clip_model.safetensors`, `tokenizer.json`), as transformers does (`config.json`,
     /// `model.safetensors`, `preprocessor_config.json`, `tokenizer.json`), or a pair of ONNX graphs
     /// (`visual/model.onnx`, `visual/preprocess_cfg.json`, `textual/model.onnx`,
-    /// `textual/tokenizer.json`, `config.json`). An error says why it is none.
+    /// `textual/tokenizer.json`, `config.json`). Weights may be in several files
+    /// (`model.safetensors.index.json`), and a CLIP tokenizer in its older form (`vocab.json`,
+    /// `merges.txt`).
+    ///
+    /// # Errors
+    /// [`Error::Read`] if there is no such folder, [`Error::Pickled`] if the only weights are
+    /// pickles, [`Error::NotAModel`] with the reason otherwise.
     pub fn folder(path: &Path) -> Result<Self, Error> {
         let metadata = std::fs::metadata(path).map_err(|e| Error::read(path, e))?;
         if !metadata.is_dir() {
@@ -60,7 +66,7 @@ impl Source {
     pub fn fingerprint(&self) -> Result<String, Error> {
         let names = match self.kind {
             Kind::Onnx => onnx::relevant_files(&self.files)?,
-            Kind::Native(layout) => layout.relevant_files(&self.files),
+            Kind::Native(layout) => layout.relevant_files(&self.files)?,
         };
         fingerprint::fingerprint(&self.files, &names)
     }
@@ -103,7 +109,7 @@ impl Kind {
             }
             (false, false) => {}
         }
-        if let Some(layout) = Layout::of(files) {
+        if let Some(layout) = Layout::of(|name| files.exists(name)) {
             return Ok(Self::Native(layout));
         }
         if let Some(file) = files.list("")?.into_iter().find(|name| is_pickle(name)) {

@@ -20,7 +20,18 @@ pub(crate) struct TextConfig {
     pub(crate) sight: Sight,
     pub(crate) pool: TextPool,
     pub(crate) projected: usize,
-    pub(crate) projection_bias: bool,
+    pub(crate) projection: Projection,
+}
+
+/// What makes a text's vector of its pooled token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Projection {
+    /// Nothing: the token is as wide as the vector.
+    None,
+    /// A matrix.
+    Plain,
+    /// A matrix and a bias.
+    Biased,
 }
 
 /// Which token stands for the text.
@@ -52,7 +63,7 @@ pub(crate) struct TextTower {
     positions: Vec<f32>,
     blocks: Vec<Block>,
     norm: Norm,
-    projection: Linear,
+    projection: Option<Linear>,
     config: TextConfig,
 }
 
@@ -88,11 +99,17 @@ impl TextTower {
             .collect::<Result<_, _>>()?;
         let norm = Norm::take(checkpoint, &name(norm), width, eps)?;
         let shape = [config.projected, width];
-        let projection = match (transformers, config.projection_bias) {
-            (true, true) => Linear::take(checkpoint, "text_model.head", shape, true)?,
-            (true, false) => Linear::take(checkpoint, "text_projection", shape, false)?,
-            (false, true) => Linear::take(checkpoint, &name("text_projection"), shape, true)?,
-            (false, false) => Linear::take_transposed(checkpoint, &name("text_projection"), shape)?,
+        let own = name("text_projection");
+        let projection = match (config.projection, transformers) {
+            (Projection::None, _) => None,
+            (Projection::Biased, true) => {
+                Some(Linear::take(checkpoint, "text_model.head", shape, true)?)
+            }
+            (Projection::Biased, false) => Some(Linear::take(checkpoint, &own, shape, true)?),
+            (Projection::Plain, true) => {
+                Some(Linear::take(checkpoint, "text_projection", shape, false)?)
+            }
+            (Projection::Plain, false) => Some(Linear::take_transposed(checkpoint, &own, shape)?),
         };
         Ok(Self {
             tokens,
@@ -149,7 +166,10 @@ impl TextTower {
             None => Vec::new(),
         };
         self.norm.apply(&mut pooled);
-        Ok(self.projection.apply(&pooled, texts.len()))
+        Ok(match &self.projection {
+            Some(projection) => projection.apply(&pooled, texts.len()),
+            None => pooled,
+        })
     }
 }
 

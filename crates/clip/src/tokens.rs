@@ -2,14 +2,27 @@
 //!
 //! Only what tokenizer.json does not say is added here: how texts are cleaned before, how long one
 //! may be and what fills the rest. Truncation keeps the closing special token, as the models were
-//! trained.
+//! trained. CLIP's older form, vocab.json with merges.txt, is read by [`crate::vocabulary`].
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
 use crate::Error;
 use crate::clean::Clean;
 use crate::files::Files;
+use crate::vocabulary;
+
+const TOKENIZER: &str = "tokenizer.json";
+const CONFIG: &str = "tokenizer_config.json";
+
+/// The files at the top of a model folder that ids depend on; not all of them need be there.
+pub(crate) fn relevant_files(files: &Files) -> Vec<&'static str> {
+    match files.exists(TOKENIZER) {
+        true => vec![TOKENIZER, CONFIG],
+        false => vec![vocabulary::TOKENS, vocabulary::MERGES, CONFIG],
+    }
+}
 
 /// Longer than any published context; guards against absurd configurations.
 const LONGEST_CONTEXT: usize = 8192;
@@ -44,17 +57,30 @@ impl TextTokens {
         context_length: usize,
         clean: Clean,
     ) -> Result<Self, Error> {
-        let name = format!("{folder}tokenizer.json");
+        let older = !files.exists(&format!("{folder}{TOKENIZER}"))
+            && files.exists(&format!("{folder}{}", vocabulary::TOKENS));
+        let name = match older {
+            true => format!("{folder}{}", vocabulary::TOKENS),
+            false => format!("{folder}{TOKENIZER}"),
+        };
         let invalid = |reason: String| Error::invalid(files.path(&name), reason);
         if !(1..=LONGEST_CONTEXT).contains(&context_length) {
             return Err(invalid(format!(
                 "a context of {context_length} tokens is not supported"
             )));
         }
-        let bytes = files.text(&name)?;
-        let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(|e| invalid(e.to_string()))?;
-        drop(bytes);
-        let config = format!("{folder}tokenizer_config.json");
+        let mut tokenizer = match older {
+            true => vocabulary::read(files, folder)?,
+            false => {
+                let text = files.text(&name)?;
+                // The tokenizers crate panics at some places where the syntax is broken.
+                let _: IgnoredAny =
+                    serde_json::from_slice(&text).map_err(|e| invalid(e.to_string()))?;
+                Tokenizer::from_bytes(text).map_err(|e| invalid(e.to_string()))?
+            }
+        };
+        vocabulary::frame(&mut tokenizer).map_err(invalid)?;
+        let config = format!("{folder}{CONFIG}");
         let stated = match files.exists(&config) {
             true => files.json::<TokenizerConfig>(&config)?.pad_token,
             false => None,

@@ -1,6 +1,8 @@
 //! The crate against the Python libraries, on the fixtures that tests/fixtures/make.py made.
 
+mod architectures;
 mod bad_files;
+mod forms;
 mod models;
 mod pixels;
 mod strings;
