@@ -33,6 +33,7 @@ mod preprocess;
 mod reference;
 mod resample;
 mod source;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod text;

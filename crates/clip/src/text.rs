@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::names::Scheme;
+use crate::stage;
 use crate::transformer::{Block, Linear, Norm, Shape, Sight};
 use crate::weights::Checkpoint;
 
@@ -156,20 +157,26 @@ impl TextTower {
             sequences.push(start..start + used);
             picks.push(start + pick);
         }
+        stage::passes(&x);
         let mut pooled = match self.blocks.split_last() {
             Some((last, blocks)) => {
                 for block in blocks {
                     block.apply(&mut x, &sequences, self.config.sight);
+                    stage::passes(&x);
                 }
                 last.apply_to(&x, &sequences, &picks)
             }
             None => Vec::new(),
         };
+        stage::passes(&pooled);
         self.norm.apply(&mut pooled);
-        Ok(match &self.projection {
+        stage::passes(&pooled);
+        let projected = match &self.projection {
             Some(projection) => projection.apply(&pooled, texts.len()),
             None => pooled,
-        })
+        };
+        stage::passes(&projected);
+        Ok(projected)
     }
 }
 

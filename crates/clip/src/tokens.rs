@@ -5,7 +5,7 @@
 //! trained. CLIP's older form, vocab.json with merges.txt, is read by [`crate::vocabulary`].
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
 use crate::Error;
@@ -48,6 +48,18 @@ enum PadToken {
     Added { content: String },
 }
 
+/// The part of tokenizer.json on which the tokenizers crate panics if its syntax is broken.
+#[derive(Deserialize)]
+struct Decoder {
+    #[serde(rename = "decoder")]
+    _decoder: Option<Value>,
+}
+
+fn parse(text: &[u8]) -> Result<Tokenizer, String> {
+    let _: Decoder = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+    Tokenizer::from_bytes(text).map_err(|e| e.to_string())
+}
+
 impl TextTokens {
     /// Reads tokenizer.json and, if it is there, tokenizer_config.json; `folder` is where they
     /// are within the model, "" or with a slash at its end.
@@ -71,13 +83,7 @@ impl TextTokens {
         }
         let mut tokenizer = match older {
             true => vocabulary::read(files, folder)?,
-            false => {
-                let text = files.text(&name)?;
-                // The tokenizers crate panics at some places where the syntax is broken.
-                let _: IgnoredAny =
-                    serde_json::from_slice(&text).map_err(|e| invalid(e.to_string()))?;
-                Tokenizer::from_bytes(text).map_err(|e| invalid(e.to_string()))?
-            }
+            false => parse(&files.text(&name)?).map_err(invalid)?,
         };
         vocabulary::frame(&mut tokenizer).map_err(invalid)?;
         let config = format!("{folder}{CONFIG}");

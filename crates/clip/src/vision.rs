@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::names::Scheme;
+use crate::stage;
 use crate::transformer::{Block, Linear, Mlp, Norm, Shape, Sight, attend};
 use crate::weights::Checkpoint;
 use crate::{Prepared, Preprocess};
@@ -149,6 +150,7 @@ impl VisionTower {
         if let Some(norm) = &self.norm_first {
             norm.apply(&mut x);
         }
+        stage::passes(&x);
         let tokens = self.tokens();
         let sequences: Vec<Range<usize>> = (0..images.len())
             .map(|i| i * tokens..(i + 1) * tokens)
@@ -160,19 +162,27 @@ impl VisionTower {
                     Some((last, blocks)) => {
                         for block in blocks {
                             block.apply(&mut x, &sequences, Sight::Whole);
+                            stage::passes(&x);
                         }
                         last.apply_to(&x, &sequences, &class_tokens)
                     }
                     None => Vec::new(),
                 };
+                stage::passes(&pooled);
                 norm.apply(&mut pooled);
-                projection.apply(&pooled, images.len())
+                stage::passes(&pooled);
+                let projected = projection.apply(&pooled, images.len());
+                stage::passes(&projected);
+                projected
             }
             Head::Attention(head) => {
                 for block in &self.blocks {
                     block.apply(&mut x, &sequences, Sight::Whole);
+                    stage::passes(&x);
                 }
-                head.apply(x, &sequences)
+                let pooled = head.apply(x, &sequences);
+                stage::passes(&pooled);
+                pooled
             }
         }
     }

@@ -5,6 +5,7 @@ mod bad_files;
 mod forms;
 mod models;
 mod pixels;
+mod stages;
 mod strings;
 
 use std::path::PathBuf;
