@@ -20,6 +20,7 @@ mod score;
 mod summary;
 mod tags;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
         // Whoever reads our output has read enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", chain(&error));
+            // `eprintln!` would panic if nobody reads it any more.
+            let _ = writeln!(std::io::stderr(), "error: {}", chain(&error));
             ExitCode::from(2)
         }
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::collection::Collection;
 use crate::decide::Calibration;
+use crate::decide::calibration::ENOUGH;
 use crate::encoder;
 use crate::models::known;
 use crate::pipeline::Embedded;
@@ -63,6 +64,8 @@ struct Count {
 struct CalibrationSummary {
     photos: usize,
     borrowed: usize,
+    /// Whether the model brought no reference images to steady it.
+    alone: bool,
     renewed: bool,
 }
 
@@ -117,6 +120,7 @@ impl Summary {
             calibration: CalibrationSummary {
                 photos: calibration.photos,
                 borrowed: calibration.borrowed,
+                alone: calibration.alone,
                 renewed,
             },
             tags: path.display().to_string(),
@@ -188,6 +192,18 @@ impl Summary {
                 out,
                 "Few photos set no thresholds of their own: these lean on the model's {} reference images.",
                 self.calibration.borrowed
+            )?;
+        }
+        if self.calibration.alone && self.categories.iter().any(|c| c.threshold.is_some()) {
+            let few = if self.calibration.photos < ENOUGH {
+                ": too few to be steady"
+            } else {
+                ""
+            };
+            writeln!(
+                out,
+                "Thresholds come from {} of this collection alone, since the model has no reference images{few}.",
+                photos(self.calibration.photos)
             )?;
         }
         if self.calibration.renewed && self.model == encoder::STARTER {

@@ -764,3 +764,43 @@ mod unix {
         assert_eq!(folder.tags()["1"], ["urban"]);
     }
 }
+
+#[test]
+fn a_calibration_from_the_collection_alone_is_said_to_be_so() {
+    const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../clip/tests/fixtures/siglip");
+    let folder = Folder::with_photos();
+    for _ in 0..2 {
+        let run = folder.run("tag", &["--model", CLIP]).expect(0);
+        let said = "come from 3 photos of this collection alone, since the model has no reference \
+                    images: too few to be steady.";
+        assert!(run.out.contains(said), "{}", run.out);
+    }
+    let alone = |arguments: &[&str]| folder.tag(arguments)["calibration"]["alone"].clone();
+    assert_eq!(alone(&["--model", CLIP]), true);
+    assert_eq!(alone(&["--model", "starter"]), false);
+}
+
+/// Whoever read stderr has gone, as with `phototag tag ... 2>&1 | head -1`.
+#[test]
+#[cfg(unix)]
+fn nobody_reading_stderr_changes_nothing() {
+    let folder = Folder::with_photos();
+    folder.copy(PHOTOS, "truncated.png", "broken.png");
+    let ends_with = |arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
+        program.args(arguments).current_dir(folder.0.path());
+        let mut child = program
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stderr.take());
+        child.wait().unwrap().code()
+    };
+    assert_eq!(ends_with(&["tag", "."]), Some(0));
+    assert_eq!(ends_with(&["tag", ".", "--strict"]), Some(1));
+    assert_eq!(ends_with(&["tag", "no-such-folder"]), Some(2));
+    assert_eq!(ends_with(&["tag", "--no-such-flag"]), Some(2));
+    assert_eq!(folder.tags().len(), 3);
+}

@@ -34,6 +34,10 @@ pub struct Calibration {
     pub photos: usize,
     /// How many reference images filled the places of missing ones; 0 if none were needed or there.
     pub borrowed: usize,
+    /// Whether the model has no reference images, so that means, spreads and level all come from
+    /// this collection.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 /// One category's place and spread on the raw scale.
@@ -86,6 +90,7 @@ impl Calibration {
     pub fn of(own: &[Vec<f32>], bank: &[Vec<f32>], rules: &Rules, tags_per_photo: f64) -> Self {
         let prior = if bank.is_empty() { 0.0 } else { PRIOR };
         let trust = own.len() as f64 / (own.len() as f64 + prior).max(1.0);
+        let alone = bank.is_empty();
         let categories = (0..rules.cuts.len())
             .map(|at| Scale::of(own, at).mixed(&Scale::of(bank, at), trust))
             .collect();
@@ -104,6 +109,7 @@ impl Calibration {
             level: 0.0,
             photos: own.len(),
             borrowed: bank.len(),
+            alone,
         };
         calibration.level = calibration.level_for(rows, rules, tags_per_photo);
         calibration
