@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::names::Scheme;
-use crate::transformer::{Block, Linear, Norm, Shape, Sight};
+use crate::transformer::{Arithmetic, Block, Linear, Memory, Norm, Shape, Sight};
 use crate::weights::Checkpoint;
 
 /// What a text tower looks like, as its configuration states it.
@@ -57,7 +57,11 @@ pub(crate) struct TextTower {
 }
 
 impl TextTower {
-    pub(crate) fn read(checkpoint: &mut Checkpoint, config: &TextConfig) -> Result<Self, Error> {
+    pub(crate) fn read(
+        checkpoint: &mut Checkpoint,
+        config: &TextConfig,
+        arithmetic: Arithmetic,
+    ) -> Result<Self, Error> {
         let Shape {
             width, layers, eps, ..
         } = config.shape;
@@ -83,16 +87,30 @@ impl TextTower {
         let blocks = (0..layers)
             .map(|i| {
                 let prefix = name(&format!("{blocks}.{i}"));
-                Block::take(checkpoint, config.scheme, &prefix, &config.shape)
+                Block::take(
+                    checkpoint,
+                    config.scheme,
+                    &prefix,
+                    &config.shape,
+                    arithmetic,
+                )
             })
             .collect::<Result<_, _>>()?;
-        let norm = Norm::take(checkpoint, &name(norm), width, eps)?;
+        let norm = Norm::take(checkpoint, &name(norm), width, eps, arithmetic.kernels)?;
         let shape = [config.projected, width];
         let projection = match (transformers, config.projection_bias) {
-            (true, true) => Linear::take(checkpoint, "text_model.head", shape, true)?,
-            (true, false) => Linear::take(checkpoint, "text_projection", shape, false)?,
-            (false, true) => Linear::take(checkpoint, &name("text_projection"), shape, true)?,
-            (false, false) => Linear::take_transposed(checkpoint, &name("text_projection"), shape)?,
+            (true, true) => Linear::take(checkpoint, "text_model.head", shape, true, arithmetic)?,
+            (true, false) => Linear::take(checkpoint, "text_projection", shape, false, arithmetic)?,
+            (false, true) => Linear::take(
+                checkpoint,
+                &name("text_projection"),
+                shape,
+                true,
+                arithmetic,
+            )?,
+            (false, false) => {
+                Linear::take_transposed(checkpoint, &name("text_projection"), shape, arithmetic)?
+            }
         };
         Ok(Self {
             tokens,
@@ -139,17 +157,17 @@ impl TextTower {
             sequences.push(start..start + used);
             picks.push(start + pick);
         }
-        let mut pooled = match self.blocks.split_last() {
+        let mut memory = Memory::EMPTY;
+        let pooled = match self.blocks.split_last() {
             Some((last, blocks)) => {
                 for block in blocks {
-                    block.apply(&mut x, &sequences, self.config.sight);
+                    block.apply(&mut x, &sequences, self.config.sight, &mut memory);
                 }
-                last.apply_to(&x, &sequences, &picks)
+                last.apply_to(&x, &sequences, &picks, &mut memory)
             }
             None => Vec::new(),
         };
-        self.norm.apply(&mut pooled);
-        Ok(self.projection.apply(&pooled, texts.len()))
+        Ok(self.projection.apply(&self.norm.apply(&pooled)))
     }
 }
 

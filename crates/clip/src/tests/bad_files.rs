@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::fixture;
-use crate::{Error, Source};
+use crate::{Error, Precision, Source};
 
 const CONFIG: &str = "open_clip_config.json";
 const WEIGHTS: &str = "open_clip_model.safetensors";
@@ -17,7 +17,7 @@ fn error(spoil: impl FnOnce(&Path)) -> String {
         std::fs::copy(fixture("clip").join(name), folder.path().join(name)).expect("copied");
     }
     spoil(folder.path());
-    let loaded = Source::folder(folder.path()).and_then(|source| source.load());
+    let loaded = Source::folder(folder.path()).and_then(|source| source.load(Precision::F32));
     loaded.expect_err("the model is spoilt").to_string()
 }
 
@@ -154,7 +154,7 @@ fn damaged_graphs_are_an_error() {
             std::fs::copy(fixture("onnx").join(name), path).expect("copied");
         }
         std::fs::write(folder.path().join(VISUAL), bytes).expect("written");
-        let loaded = Source::folder(folder.path()).and_then(|source| source.load());
+        let loaded = Source::folder(folder.path()).and_then(|source| source.load(Precision::F32));
         loaded.expect_err("the graph is spoilt").to_string()
     };
     for bytes in [
@@ -190,7 +190,7 @@ fn ids_beyond_the_vocabulary_are_an_error() {
     let larger = fixture("strings").join("tokenizer.json");
     std::fs::copy(larger, folder.path().join("tokenizer.json")).expect("copied");
     let model = Source::folder(folder.path())
-        .and_then(|s| s.load())
+        .and_then(|s| s.load(Precision::F32))
         .expect("loads");
     let error = model
         .embed_texts(&["a photograph"])
