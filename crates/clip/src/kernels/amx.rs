@@ -15,6 +15,7 @@ pub(super) const BF16: MicroKernel = MicroKernel {
     panels: PANELS,
     run: run_bf16,
     prepare,
+    taken_off: 0.0,
 };
 
 pub(super) const INT8: MicroKernel = MicroKernel {

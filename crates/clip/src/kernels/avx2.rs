@@ -12,6 +12,7 @@ pub(super) const F32: MicroKernel = MicroKernel {
     panels: 1,
     run: run_f32,
     prepare: || {},
+    taken_off: 0.0,
 };
 
 pub(super) const INT8: MicroKernel = MicroKernel {

@@ -13,6 +13,7 @@ pub(super) const F32: MicroKernel = MicroKernel {
     panels: PANELS,
     run: run_f32,
     prepare: || {},
+    taken_off: 0.0,
 };
 
 pub(super) const BF16: MicroKernel = MicroKernel {

@@ -102,6 +102,8 @@ pub(super) struct MicroKernel {
     ///
     /// The processor has the kernel's instruction set.
     pub(super) prepare: unsafe fn(),
+    /// What `run` takes off every byte of the left side, because it needs them to have a sign.
+    pub(super) taken_off: f32,
 }
 
 /// The loop itself, for kernels that broadcast a group of a row and multiply it with lines: `V` is

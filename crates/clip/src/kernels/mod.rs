@@ -15,6 +15,8 @@ mod avx512;
 mod lanes;
 mod line;
 mod micro;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 mod product;
 mod rows;
@@ -193,6 +195,25 @@ impl Kernels {
                     rows: row_functions!(avx2::Registers, "avx2,fma"),
                 });
             }
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            use std::arch::is_aarch64_feature_detected as has;
+            let neon = |name, int8| Self {
+                name,
+                f32: neon::F32,
+                bf16: None,
+                int8,
+                careful: Precision::F32,
+                rows: row_functions!(neon::Registers),
+            };
+            if has!("i8mm") {
+                all.push(neon("i8mm", Some(neon::INT8_MIXED)));
+            }
+            if has!("dotprod") {
+                all.push(neon("dotprod", Some(neon::INT8_SIGNED)));
+            }
+            all.push(neon("neon", None));
         }
         all.push(Self {
             name: "portable",

@@ -10,6 +10,7 @@ pub(super) const F32: MicroKernel = MicroKernel {
     panels: 1,
     run: run_f32,
     prepare: || {},
+    taken_off: 0.0,
 };
 
 pub(super) const BF16: MicroKernel = MicroKernel {
@@ -18,6 +19,7 @@ pub(super) const BF16: MicroKernel = MicroKernel {
     panels: 1,
     run: run_bf16,
     prepare: || {},
+    taken_off: 0.0,
 };
 
 pub(super) const INT8: MicroKernel = MicroKernel {
@@ -26,6 +28,7 @@ pub(super) const INT8: MicroKernel = MicroKernel {
     panels: 1,
     run: run_int8,
     prepare: || {},
+    taken_off: 0.0,
 };
 
 const ROWS: usize = 4;

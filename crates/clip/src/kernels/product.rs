@@ -160,6 +160,7 @@ impl Weights {
                         Precision::Int8 => &x.quantised[row..row + rows],
                         _ => &[],
                     },
+                    taken_off: kernel.taken_off,
                     scales: quantised(&self.scales),
                     column_sums: quantised(&self.column_sums),
                     bias: &self.bias[covered.clone()],

@@ -41,6 +41,8 @@ pub(super) struct Tile<'a> {
     pub(super) stride: usize,
     /// Of the rows of a quantised left side; empty for the others.
     pub(super) rows: &'a [Quantised],
+    /// What the sums lack for every unit of a column, see `MicroKernel`.
+    pub(super) taken_off: f32,
     /// Of the columns of a quantised right side.
     pub(super) scales: &'a [f32],
     pub(super) column_sums: &'a [f32],
@@ -332,7 +334,7 @@ unsafe fn parts<L: Lanes, F: Last>(
                 let sums = tile.integers[column..].chunks(tile.stride);
                 for ((sums, quantised), row) in sums.zip(tile.rows).zip(rows) {
                     let sums = L::from_integers(&sums.as_chunks::<LANES>().0[0]);
-                    let exact = column_sum.mul_add(L::splat(-quantised.zero), sums);
+                    let exact = column_sum.mul_add(L::splat(tile.taken_off - quantised.zero), sums);
                     let value = exact.mul_add(scale.mul(L::splat(quantised.scale)), bias);
                     put::<L, F>(value, row);
                 }

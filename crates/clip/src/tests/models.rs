@@ -6,6 +6,16 @@ use serde::Deserialize;
 use super::{fixture, json, picture};
 use crate::{Model, Precision, Source};
 
+/// A fixture for each architecture and scheme of names, in `f32`.
+const FAMILIES: [&str; 6] = [
+    "clip",
+    "clip-quick",
+    "siglip",
+    "siglip2",
+    "transformers-clip",
+    "transformers-siglip",
+];
+
 #[derive(Deserialize)]
 struct Expected {
     image: Vec<f32>,
@@ -60,14 +70,7 @@ fn check_at(name: &str, precision: Precision, tolerance: f64) {
 
 #[test]
 fn f32_checkpoints_give_the_reference_vectors() {
-    for name in [
-        "clip",
-        "clip-quick",
-        "siglip",
-        "siglip2",
-        "transformers-clip",
-        "transformers-siglip",
-    ] {
+    for name in FAMILIES {
         check(name, 1e-6);
     }
 }
@@ -80,14 +83,7 @@ fn half_precision_checkpoints_give_the_reference_vectors() {
 
 #[test]
 fn rounded_factors_stay_near_the_reference_vectors() {
-    for name in [
-        "clip",
-        "clip-quick",
-        "siglip",
-        "siglip2",
-        "transformers-clip",
-        "transformers-siglip",
-    ] {
+    for name in FAMILIES {
         check_at(name, Precision::Bf16, 5e-4);
         check_at(name, Precision::Int8, 5e-3);
     }
