@@ -1,13 +1,13 @@
 //! Which of some texts fits a picture best: `match MODEL photo.jpg "a cat" "a dog"`.
 
-use phototag_clip::{Pixels, Source};
+use phototag_clip::{Pixels, Precision, Source};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [folder, photo, texts @ ..] = args.as_slice() else {
         return Err("usage: match MODEL PHOTO TEXT...".into());
     };
-    let model = Source::folder(folder.as_ref())?.load()?;
+    let model = Source::folder(folder.as_ref())?.load(Precision::F32)?;
     let rgb = image::open(photo)?.into_rgb8();
     let pixels =
         Pixels::new(rgb.width(), rgb.height(), rgb.into_raw()).ok_or("an empty picture")?;

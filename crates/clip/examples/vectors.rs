@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use phototag_clip::{Pixels, Source};
+use phototag_clip::{Pixels, Precision, Source};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: vectors MODEL TEXTS.json PHOTO...".into());
     };
     let start = Instant::now();
-    let model = Source::folder(folder.as_ref())?.load()?;
+    let model = Source::folder(folder.as_ref())?.load(Precision::F32)?;
     eprintln!("load {:.3}", start.elapsed().as_secs_f64());
     let mut prepared = Vec::new();
     for photo in photos {

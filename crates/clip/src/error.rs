@@ -46,6 +46,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The environment names kernels that this processor does not have.
+    #[error("{reason}")]
+    Kernels {
+        /// What was named, and what there is.
+        reason: String,
+    },
     /// A picture was prepared for another model.
     #[error(
         "picture {index} is {}x{} pixels, but this model takes {}x{}: prepare it with this \

@@ -18,9 +18,16 @@ const BLOCKS: u64 = 64;
 const BLOCK_BYTES: u64 = 16 << 10;
 
 /// BLAKE3 over the engine's version and each file's name, length and content, as 64 hex digits.
-pub(crate) fn fingerprint(files: &Files, names: &[String]) -> Result<String, Error> {
+pub(crate) fn fingerprint(
+    files: &Files,
+    names: &[String],
+    quantised: bool,
+) -> Result<String, Error> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&ENGINE_VERSION.to_le_bytes());
+    if quantised {
+        hasher.update(b"int8");
+    }
     let mut block = Vec::new();
     for name in names {
         let mut file = files.open(name)?;
@@ -52,7 +59,7 @@ mod tests {
     fn of(content: &[u8]) -> String {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("a"), content).expect("written");
-        fingerprint(&Files::Folder(folder.path().into()), &["a".into()]).expect("readable")
+        fingerprint(&Files::Folder(folder.path().into()), &["a".into()], false).expect("readable")
     }
 
     #[test]
@@ -61,7 +68,7 @@ mod tests {
         static FILES: [crate::files::Embedded; 1] = [("a", &BYTES)];
         let embedded = Files::Embedded(&FILES);
         assert_eq!(
-            fingerprint(&embedded, &["a".into()]).expect("readable"),
+            fingerprint(&embedded, &["a".into()], false).expect("readable"),
             of(&BYTES)
         );
     }

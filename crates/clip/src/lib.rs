@@ -5,11 +5,11 @@
 //! match. This crate knows no picture files, no folders of photos and no tags.
 //!
 //! ```no_run
-//! use phototag_clip::{Pixels, Source};
+//! use phototag_clip::{Pixels, Precision, Source};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (width, height, rgb) = (1, 1, vec![0; 3]);
-//! let model = Source::folder("models/vit-b-32".as_ref())?.load()?;
+//! let model = Source::folder("models/vit-b-32".as_ref())?.load(Precision::F32)?;
 //! let picture = Pixels::new(width, height, rgb).ok_or("not a picture")?;
 //! let image = model.embed_images(&[model.preprocess().prepare(&picture)])?;
 //! let texts = model.embed_texts(&["a cat", "a dog"])?;
@@ -45,6 +45,7 @@ mod vocabulary;
 mod weights;
 
 pub use error::Error;
+pub use kernels::{Precision, kernels_in_use};
 pub use model::Model;
 pub use pixels::Pixels;
 pub use preprocess::{Prepared, Preprocess};

@@ -1,7 +1,7 @@
 //! What the same tensors are called in the checkpoints of open_clip, timm and transformers.
 
 use crate::Error;
-use crate::transformer::Linear;
+use crate::transformer::{Arithmetic, Linear};
 use crate::weights::Checkpoint;
 
 /// Whose names a tower's tensors have.
@@ -85,6 +85,7 @@ impl AttentionNames {
         &self,
         checkpoint: &mut Checkpoint,
         width: usize,
+        arithmetic: Arithmetic,
     ) -> Result<(Linear, Linear), Error> {
         let (weight, bias) = match self {
             Self::One { weight, bias } => (
@@ -102,8 +103,8 @@ impl AttentionNames {
         };
         let (query, key_value) = weight.split_at(width * width);
         Ok((
-            Linear::new(query, Some(bias[..width].to_vec()), width),
-            Linear::new(key_value, Some(bias[width..].to_vec()), width),
+            Linear::new(query, Some(&bias[..width]), width, arithmetic),
+            Linear::new(key_value, Some(&bias[width..]), width, arithmetic),
         ))
     }
 }

@@ -10,15 +10,17 @@ use rayon::prelude::*;
 
 use crate::config::{Architecture, Layout};
 use crate::files::Files;
+use crate::kernels::{Kernels, Precision};
 use crate::model::{Encoder, unit_vector};
 use crate::text::TextTower;
 use crate::tokens::TextTokens;
+use crate::transformer::Arithmetic;
 use crate::vision::VisionTower;
 use crate::weights::Checkpoint;
 use crate::{Error, Prepared, Preprocess};
 
 /// Rows that a chunk aims at.
-const TOKENS_A_CHUNK: usize = 512;
+const TOKENS_A_CHUNK: usize = 256;
 
 /// Two towers and what is needed to feed them.
 pub(crate) struct NativeModel {
@@ -31,7 +33,11 @@ pub(crate) struct NativeModel {
 }
 
 impl NativeModel {
-    pub(crate) fn load(files: &Files, layout: Layout) -> Result<Self, Error> {
+    pub(crate) fn load(files: &Files, layout: Layout, precision: Precision) -> Result<Self, Error> {
+        let arithmetic = Arithmetic {
+            kernels: Kernels::chosen()?,
+            precision,
+        };
         let Architecture {
             vision,
             text,
@@ -41,8 +47,8 @@ impl NativeModel {
         } = layout.architecture(files)?;
         let tokens = TextTokens::read(files, "", text.context, clean)?;
         let mut checkpoint = Checkpoint::open(files, layout.weights())?;
-        let vision = VisionTower::read(&mut checkpoint, &vision, &preprocess)?;
-        let text = TextTower::read(&mut checkpoint, &text)?;
+        let vision = VisionTower::read(&mut checkpoint, &vision, &preprocess, arithmetic)?;
+        let text = TextTower::read(&mut checkpoint, &text, arithmetic.careful())?;
         checkpoint.finish()?;
         let path = files.path(layout.weights());
         Ok(Self {

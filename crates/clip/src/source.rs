@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::config::Layout;
 use crate::files::Files;
+use crate::kernels::Precision;
 use crate::native::NativeModel;
 use crate::onnx::{self, OnnxPair};
 use crate::{Error, Model, Reference, fingerprint, reference};
@@ -62,13 +63,16 @@ impl Source {
     /// vectors may be others: BLAKE3 over an engine version and each file's name, length and
     /// content. Of a file over 1 MiB, 64 evenly spaced blocks of 16 KiB stand for its content, so
     /// it takes milliseconds whatever the model's size. The bank of reference vectors is left
-    /// out, since vectors do not depend on it.
-    pub fn fingerprint(&self) -> Result<String, Error> {
-        let names = match self.kind {
-            Kind::Onnx => onnx::relevant_files(&self.files)?,
-            Kind::Native(layout) => layout.relevant_files(&self.files)?,
+    /// out, since vectors do not depend on it. Of precisions, `Int8` has a fingerprint of its own.
+    pub fn fingerprint(&self, precision: Precision) -> Result<String, Error> {
+        let (names, quantised) = match self.kind {
+            Kind::Onnx => (onnx::relevant_files(&self.files)?, false),
+            Kind::Native(layout) => (
+                layout.relevant_files(&self.files)?,
+                precision == Precision::Int8,
+            ),
         };
-        fingerprint::fingerprint(&self.files, &names)
+        fingerprint::fingerprint(&self.files, &names, quantised)
     }
 
     /// The bank of reference vectors that the model carries, if it does
@@ -77,11 +81,16 @@ impl Source {
         reference::read(&self.files)
     }
 
-    /// Loads the model: reads and checks everything.
-    pub fn load(&self) -> Result<Model, Error> {
+    /// Loads the model: reads and checks everything. ONNX graphs are computed as they are,
+    /// whatever the precision.
+    pub fn load(&self, precision: Precision) -> Result<Model, Error> {
         match self.kind {
             Kind::Onnx => Ok(Model::new(OnnxPair::load(&self.files)?)),
-            Kind::Native(layout) => Ok(Model::new(NativeModel::load(&self.files, layout)?)),
+            Kind::Native(layout) => Ok(Model::new(NativeModel::load(
+                &self.files,
+                layout,
+                precision,
+            )?)),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::Error;
 use crate::names::Scheme;
 use crate::stage;
-use crate::transformer::{Block, Linear, Norm, Shape, Sight};
+use crate::transformer::{Arithmetic, Block, Linear, Memory, Norm, Shape, Sight};
 use crate::weights::Checkpoint;
 
 /// What a text tower looks like, as its configuration states it.
@@ -69,7 +69,11 @@ pub(crate) struct TextTower {
 }
 
 impl TextTower {
-    pub(crate) fn read(checkpoint: &mut Checkpoint, config: &TextConfig) -> Result<Self, Error> {
+    pub(crate) fn read(
+        checkpoint: &mut Checkpoint,
+        config: &TextConfig,
+        arithmetic: Arithmetic,
+    ) -> Result<Self, Error> {
         let Shape {
             width, layers, eps, ..
         } = config.shape;
@@ -95,22 +99,33 @@ impl TextTower {
         let blocks = (0..layers)
             .map(|i| {
                 let prefix = name(&format!("{blocks}.{i}"));
-                Block::take(checkpoint, config.scheme, &prefix, &config.shape)
+                Block::take(
+                    checkpoint,
+                    config.scheme,
+                    &prefix,
+                    &config.shape,
+                    arithmetic,
+                )
             })
             .collect::<Result<_, _>>()?;
-        let norm = Norm::take(checkpoint, &name(norm), width, eps)?;
+        let norm = Norm::take(checkpoint, &name(norm), width, eps, arithmetic.kernels)?;
         let shape = [config.projected, width];
         let own = name("text_projection");
-        let projection = match (config.projection, transformers) {
+        let named = match (config.projection, transformers) {
             (Projection::None, _) => None,
-            (Projection::Biased, true) => {
-                Some(Linear::take(checkpoint, "text_model.head", shape, true)?)
+            (Projection::Biased, true) => Some("text_model.head"),
+            (Projection::Plain, true) => Some("text_projection"),
+            (_, false) => Some(own.as_str()),
+        };
+        let biased = config.projection == Projection::Biased;
+        let projection = match named {
+            None => None,
+            Some(name) if transformers || biased => {
+                Some(Linear::take(checkpoint, name, shape, biased, arithmetic)?)
             }
-            (Projection::Biased, false) => Some(Linear::take(checkpoint, &own, shape, true)?),
-            (Projection::Plain, true) => {
-                Some(Linear::take(checkpoint, "text_projection", shape, false)?)
-            }
-            (Projection::Plain, false) => Some(Linear::take_transposed(checkpoint, &own, shape)?),
+            Some(name) => Some(Linear::take_transposed(
+                checkpoint, name, shape, arithmetic,
+            )?),
         };
         Ok(Self {
             tokens,
@@ -158,21 +173,22 @@ impl TextTower {
             picks.push(start + pick);
         }
         stage::passes(&x);
-        let mut pooled = match self.blocks.split_last() {
+        let mut memory = Memory::EMPTY;
+        let pooled = match self.blocks.split_last() {
             Some((last, blocks)) => {
                 for block in blocks {
-                    block.apply(&mut x, &sequences, self.config.sight);
+                    block.apply(&mut x, &sequences, self.config.sight, &mut memory);
                     stage::passes(&x);
                 }
-                last.apply_to(&x, &sequences, &picks)
+                last.apply_to(&x, &sequences, &picks, &mut memory)
             }
             None => Vec::new(),
         };
         stage::passes(&pooled);
-        self.norm.apply(&mut pooled);
+        let pooled = self.norm.apply(&pooled);
         stage::passes(&pooled);
         let projected = match &self.projection {
-            Some(projection) => projection.apply(&pooled, texts.len()),
+            Some(projection) => projection.apply(&pooled),
             None => pooled,
         };
         stage::passes(&projected);

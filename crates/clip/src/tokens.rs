@@ -4,6 +4,8 @@
 //! may be and what fills the rest. Truncation keeps the closing special token, as the models were
 //! trained. CLIP's older form, vocab.json with merges.txt, is read by [`crate::vocabulary`].
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
@@ -57,7 +59,16 @@ struct Decoder {
 
 fn parse(text: &[u8]) -> Result<Tokenizer, String> {
     let _: Decoder = serde_json::from_slice(text).map_err(|e| e.to_string())?;
-    Tokenizer::from_bytes(text).map_err(|e| e.to_string())
+    guarded(|| Tokenizer::from_bytes(text))
+}
+
+/// The tokenizers crate panics on some files that contradict themselves; that is an error like any
+/// other of a file.
+fn guarded<T>(run: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(result) => result.map_err(|e| e.to_string()),
+        Err(_) => Err("contradicts itself, so that texts cannot be cut into tokens".into()),
+    }
 }
 
 impl TextTokens {
@@ -85,7 +96,11 @@ impl TextTokens {
             true => vocabulary::read(files, folder)?,
             false => parse(&files.text(&name)?).map_err(invalid)?,
         };
-        vocabulary::frame(&mut tokenizer).map_err(invalid)?;
+        // Cutting an empty text shows whether the parts of the file fit each other.
+        let empty = guarded(|| tokenizer.encode_fast("", true)).map_err(invalid)?;
+        if empty.get_ids().is_empty() {
+            vocabulary::frame(&mut tokenizer);
+        }
         let config = format!("{folder}{CONFIG}");
         let stated = match files.exists(&config) {
             true => files.json::<TokenizerConfig>(&config)?.pad_token,
@@ -122,10 +137,7 @@ impl TextTokens {
     /// The ids of `text`, special tokens included, as many as it needs and at least one.
     pub(crate) fn ids(&self, text: &str) -> Result<Vec<i32>, String> {
         let text = self.clean.apply(text);
-        let encoding = self
-            .tokenizer
-            .encode_fast(text, true)
-            .map_err(|e| e.to_string())?;
+        let encoding = guarded(|| self.tokenizer.encode_fast(text, true))?;
         let mut ids: Vec<i32> = encoding.get_ids().iter().map(|id| *id as i32).collect();
         if ids.is_empty() {
             ids.push(self.pad);

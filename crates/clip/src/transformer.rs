@@ -10,7 +10,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::Error;
-use crate::kernels::{self, Activation, Part, Weights};
+use crate::kernels::{
+    Activation, Kernels, NormOf, Operand, Part, Precision, Sequence, Then, Weights, attend,
+};
 use crate::names::{BlockNames, Scheme};
 use crate::weights::Checkpoint;
 
@@ -25,17 +27,40 @@ pub(crate) struct Shape {
     pub(crate) eps: f32,
 }
 
+/// How a tower computes: with which kernels, and how precisely.
+#[derive(Clone, Copy)]
+pub(crate) struct Arithmetic {
+    pub(crate) kernels: &'static Kernels,
+    pub(crate) precision: Precision,
+}
+
+impl Arithmetic {
+    /// The same for parts that are small, or that rounding to bytes would hurt.
+    pub(crate) fn careful(self) -> Self {
+        Self {
+            precision: self.kernels.careful(self.precision),
+            ..self
+        }
+    }
+}
+
 /// `x * weights^T + bias`.
 pub(crate) struct Linear {
     weights: Weights,
-    bias: Option<Vec<f32>>,
+    kernels: &'static Kernels,
 }
 
 impl Linear {
-    pub(crate) fn new(weights: &[f32], bias: Option<Vec<f32>>, inputs: usize) -> Self {
+    pub(crate) fn new(
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        inputs: usize,
+        arithmetic: Arithmetic,
+    ) -> Self {
+        let shape = [weights.len() / inputs, inputs];
         Self {
-            weights: Weights::new(weights, weights.len() / inputs, inputs),
-            bias,
+            weights: Weights::new(weights, bias, shape, arithmetic.precision),
+            kernels: arithmetic.kernels,
         }
     }
 
@@ -45,13 +70,14 @@ impl Linear {
         name: &str,
         [outputs, inputs]: [usize; 2],
         bias: bool,
+        arithmetic: Arithmetic,
     ) -> Result<Self, Error> {
         let weights = checkpoint.take(&format!("{name}.weight"), &[outputs, inputs])?;
         let bias = match bias {
             true => Some(checkpoint.take(&format!("{name}.bias"), &[outputs])?),
             false => None,
         };
-        Ok(Self::new(&weights, bias, inputs))
+        Ok(Self::new(&weights, bias.as_deref(), inputs, arithmetic))
     }
 
     /// Takes `name`, a matrix stored the other way round, `[inputs][outputs]`, and no bias.
@@ -59,25 +85,38 @@ impl Linear {
         checkpoint: &mut Checkpoint,
         name: &str,
         [outputs, inputs]: [usize; 2],
+        arithmetic: Arithmetic,
     ) -> Result<Self, Error> {
         let stored = checkpoint.take(name, &[inputs, outputs])?;
         let weights: Vec<f32> = (0..outputs)
             .flat_map(|o| stored[o..].iter().step_by(outputs))
             .copied()
             .collect();
-        Ok(Self::new(&weights, None, inputs))
+        Ok(Self::new(&weights, None, inputs, arithmetic))
     }
 
     /// `[rows][outputs]` of `x`, which is `[rows][inputs]`.
-    pub(crate) fn apply(&self, x: &[f32], rows: usize) -> Vec<f32> {
-        let mut out = vec![0.0; rows * self.weights.outputs()];
-        self.weights
-            .multiply(x, self.bias.as_deref(), &mut out, false);
+    pub(crate) fn apply(&self, x: &[f32]) -> Vec<f32> {
+        let mut operand = Operand::EMPTY;
+        self.encode(x, None, &mut operand);
+        let mut out = vec![0.0; x.len() / self.weights.inputs() * self.weights.outputs()];
+        self.multiply(&operand, Then::Store, &mut out);
         out
     }
 
-    fn add_to(&self, out: &mut [f32], x: &[f32]) {
-        self.weights.multiply(x, self.bias.as_deref(), out, true);
+    /// `x`, normed first where there is a norm, as the left side of this product.
+    fn encode(&self, x: &[f32], norm: Option<&Norm>, operand: &mut Operand) {
+        let norm = norm.map(|norm| NormOf {
+            weight: &norm.weight,
+            bias: &norm.bias,
+            eps: norm.eps,
+        });
+        let (inputs, precision) = (self.weights.inputs(), self.weights.precision());
+        operand.set(self.kernels, x, inputs, norm, precision);
+    }
+
+    fn multiply(&self, x: &Operand, then: Then, out: &mut [f32]) {
+        self.weights.multiply(self.kernels, x, then, out);
     }
 }
 
@@ -86,6 +125,7 @@ pub(crate) struct Norm {
     weight: Vec<f32>,
     bias: Vec<f32>,
     eps: f32,
+    kernels: &'static Kernels,
 }
 
 impl Norm {
@@ -94,30 +134,31 @@ impl Norm {
         name: &str,
         width: usize,
         eps: f32,
+        kernels: &'static Kernels,
     ) -> Result<Self, Error> {
-        let weight = checkpoint.take(&format!("{name}.weight"), &[width])?;
-        let bias = checkpoint.take(&format!("{name}.bias"), &[width])?;
-        Ok(Self { weight, bias, eps })
+        Ok(Self {
+            weight: checkpoint.take(&format!("{name}.weight"), &[width])?,
+            bias: checkpoint.take(&format!("{name}.bias"), &[width])?,
+            eps,
+            kernels,
+        })
     }
 
-    pub(crate) fn apply(&self, rows: &mut [f32]) {
+    /// Every row of `x`, normed.
+    pub(crate) fn apply(&self, x: &[f32]) -> Vec<f32> {
         let width = self.weight.len();
-        rows.par_chunks_mut(width)
-            .with_min_len(ROWS_A_TASK)
-            .for_each(|row| {
-                kernels::layer_norm(row, &self.weight, &self.bias, self.eps);
-            });
-    }
-
-    fn applied(&self, rows: &[f32]) -> Vec<f32> {
-        let mut rows = rows.to_vec();
-        self.apply(&mut rows);
-        rows
+        let norm = NormOf {
+            weight: &self.weight,
+            bias: &self.bias,
+            eps: self.eps,
+        };
+        let mut out = vec![0.0; x.len()];
+        for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            self.kernels.layer_norm(row, norm, out);
+        }
+        out
     }
 }
-
-/// Fewer rows than this are not worth another thread.
-const ROWS_A_TASK: usize = 32;
 
 /// Two layers with an activation between them.
 pub(crate) struct Mlp {
@@ -127,15 +168,46 @@ pub(crate) struct Mlp {
 }
 
 impl Mlp {
-    /// `out += mlp(x)`.
-    pub(crate) fn add_to(&self, out: &mut [f32], x: &[f32], rows: usize) {
-        let mut hidden = self.first.apply(x, rows);
-        let width = hidden.len() / rows;
-        hidden
-            .par_chunks_mut(width * ROWS_A_TASK)
-            .for_each(|values| self.activation.apply(values));
-        self.second.add_to(out, &hidden);
+    /// `x += mlp(norm(x))`.
+    pub(crate) fn add_to(&self, x: &mut [f32], norm: &Norm, memory: &mut Memory) {
+        let Memory {
+            operand, hidden, ..
+        } = memory;
+        let rows = x.len() / self.first.weights.inputs();
+        let hidden = sized(hidden, rows * self.first.weights.outputs());
+        self.first.encode(x, Some(norm), operand);
+        self.first
+            .multiply(operand, Then::Activate(self.activation), hidden);
+        self.second.encode(hidden, None, operand);
+        self.second.multiply(operand, Then::Add, x);
     }
+}
+
+/// What layers write to, one after another.
+pub(crate) struct Memory {
+    operand: Operand,
+    query: Vec<f32>,
+    key_value: Vec<f32>,
+    attended: Vec<f32>,
+    hidden: Vec<f32>,
+}
+
+impl Memory {
+    pub(crate) const EMPTY: Self = Self {
+        operand: Operand::EMPTY,
+        query: Vec::new(),
+        key_value: Vec::new(),
+        attended: Vec::new(),
+        hidden: Vec::new(),
+    };
+}
+
+/// The first `length` values, whatever they are now.
+fn sized(values: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if values.len() < length {
+        values.resize(length, 0.0);
+    }
+    &mut values[..length]
 }
 
 /// Which tokens a token may look at.
@@ -149,11 +221,8 @@ pub(crate) enum Sight {
 
 /// One layer of a tower.
 pub(crate) struct Block {
-    heads: usize,
     before_attention: Norm,
-    query: Linear,
-    key_value: Linear,
-    out: Linear,
+    attention: Attention,
     before_mlp: Norm,
     mlp: Mlp,
 }
@@ -164,34 +233,58 @@ impl Block {
         scheme: Scheme,
         prefix: &str,
         shape: &Shape,
+        arithmetic: Arithmetic,
     ) -> Result<Self, Error> {
         let names = BlockNames::new(scheme, prefix);
-        let (width, mlp, eps) = (shape.width, shape.mlp, shape.eps);
-        let before_attention = Norm::take(checkpoint, &names.before_attention, width, eps)?;
-        let (query, key_value) = names.attention.take(checkpoint, width)?;
+        let (width, mlp) = (shape.width, shape.mlp);
+        let mut norm = |name| Norm::take(checkpoint, name, width, shape.eps, arithmetic.kernels);
+        let (before_attention, before_mlp) =
+            (norm(&names.before_attention)?, norm(&names.before_mlp)?);
+        let (query, key_value) = names.attention.take(checkpoint, width, arithmetic)?;
+        let mut linear = |name, size| Linear::take(checkpoint, name, size, true, arithmetic);
         Ok(Self {
-            heads: shape.heads,
             before_attention,
-            query,
-            key_value,
-            out: Linear::take(checkpoint, &names.out, [width, width], true)?,
-            before_mlp: Norm::take(checkpoint, &names.before_mlp, width, eps)?,
+            attention: Attention {
+                arithmetic: arithmetic.careful(),
+                heads: shape.heads,
+                query,
+                key_value,
+                out: linear(&names.out, [width, width])?,
+            },
+            before_mlp,
             mlp: Mlp {
-                first: Linear::take(checkpoint, &names.first, [mlp, width], true)?,
-                second: Linear::take(checkpoint, &names.second, [width, mlp], true)?,
+                first: linear(&names.first, [mlp, width])?,
+                second: linear(&names.second, [width, mlp])?,
                 activation: shape.activation,
             },
         })
     }
 
     /// Replaces every row of `x`.
-    pub(crate) fn apply(&self, x: &mut [f32], sequences: &[Range<usize>], sight: Sight) {
-        let rows = rows_of(sequences);
-        let normed = self.before_attention.applied(x);
-        let query = self.query.apply(&normed, rows);
-        let key_value = self.key_value.apply(&normed, rows);
-        let attended = attend(&query, sequences, &key_value, sequences, self.heads, sight);
-        self.finish(x, &attended, rows);
+    pub(crate) fn apply(
+        &self,
+        x: &mut [f32],
+        sequences: &[Range<usize>],
+        sight: Sight,
+        memory: &mut Memory,
+    ) {
+        let Attention {
+            query, key_value, ..
+        } = &self.attention;
+        query.encode(x, Some(&self.before_attention), &mut memory.operand);
+        query.multiply(
+            &memory.operand,
+            Then::Store,
+            sized(&mut memory.query, x.len()),
+        );
+        key_value.multiply(
+            &memory.operand,
+            Then::Store,
+            sized(&mut memory.key_value, 2 * x.len()),
+        );
+        self.attention
+            .add_to(x, sequences, sequences, sight, memory);
+        self.mlp.add_to(x, &self.before_mlp, memory);
     }
 
     /// The rows `picks` of `x` after this block, one for each sequence, and no others. A pick
@@ -201,36 +294,70 @@ impl Block {
         x: &[f32],
         sequences: &[Range<usize>],
         picks: &[usize],
+        memory: &mut Memory,
     ) -> Vec<f32> {
-        let normed = self.before_attention.applied(x);
+        let Attention {
+            query, key_value, ..
+        } = &self.attention;
         let width = x.len() / rows_of(sequences);
-        let gather = |from: &[f32]| -> Vec<f32> {
-            picks
-                .iter()
-                .flat_map(|row| &from[row * width..][..width])
-                .copied()
-                .collect()
-        };
-        let query = self.query.apply(&gather(&normed), picks.len());
-        let key_value = self.key_value.apply(&normed, rows_of(sequences));
-        let ones: Vec<Range<usize>> = (0..picks.len()).map(|i| i..i + 1).collect();
-        let attended = attend(
-            &query,
-            &ones,
-            &key_value,
-            sequences,
-            self.heads,
-            Sight::Whole,
+        let mut picked: Vec<f32> = picks
+            .iter()
+            .flat_map(|row| &x[row * width..][..width])
+            .copied()
+            .collect();
+        key_value.encode(x, Some(&self.before_attention), &mut memory.operand);
+        key_value.multiply(
+            &memory.operand,
+            Then::Store,
+            sized(&mut memory.key_value, 2 * x.len()),
         );
-        let mut picked = gather(x);
-        self.finish(&mut picked, &attended, picks.len());
+        query.encode(&picked, Some(&self.before_attention), &mut memory.operand);
+        query.multiply(
+            &memory.operand,
+            Then::Store,
+            sized(&mut memory.query, picked.len()),
+        );
+        let ones: Vec<Range<usize>> = (0..picks.len()).map(|i| i..i + 1).collect();
+        self.attention
+            .add_to(&mut picked, &ones, sequences, Sight::Whole, memory);
+        self.mlp.add_to(&mut picked, &self.before_mlp, memory);
         picked
     }
+}
 
-    fn finish(&self, x: &mut [f32], attended: &[f32], rows: usize) {
-        self.out.add_to(x, attended);
-        let normed = self.before_mlp.applied(x);
-        self.mlp.add_to(x, &normed, rows);
+/// Attention of several heads between the projections around it.
+pub(crate) struct Attention {
+    arithmetic: Arithmetic,
+    pub(crate) heads: usize,
+    pub(crate) query: Linear,
+    /// Keys first, then values.
+    pub(crate) key_value: Linear,
+    pub(crate) out: Linear,
+}
+
+impl Attention {
+    /// `x += out(attention)` of the queries, keys and values in `memory`. The i-th sequence asks
+    /// with the rows `queries[i]`, which are also its rows of `x`, and has the keys `keys[i]`.
+    fn add_to(
+        &self,
+        x: &mut [f32],
+        queries: &[Range<usize>],
+        keys: &[Range<usize>],
+        sight: Sight,
+        memory: &mut Memory,
+    ) {
+        let width = x.len() / rows_of(queries);
+        let attended = sized(&mut memory.attended, x.len());
+        attend_all(
+            self.arithmetic,
+            (&memory.query, queries),
+            (&memory.key_value, keys),
+            self.heads,
+            sight,
+            &mut attended[..rows_of(queries) * width],
+        );
+        self.out.encode(attended, None, &mut memory.operand);
+        self.out.multiply(&memory.operand, Then::Add, x);
     }
 }
 
@@ -238,67 +365,44 @@ fn rows_of(sequences: &[Range<usize>]) -> usize {
     sequences.last().map_or(0, |last| last.end)
 }
 
-/// Scaled dot-product attention. `query` is `[rows][width]` with the rows of the i-th sequence at
-/// `queries[i]`; `key_value` is `[rows][2 * width]`, keys first, with its rows at `keys[i]`. Head
-/// h has the h-th part of the width. Returns `[query rows][width]`.
-pub(crate) fn attend(
-    query: &[f32],
-    queries: &[Range<usize>],
-    key_value: &[f32],
-    keys: &[Range<usize>],
+/// Attention of all sequences, one after another in `out`, `[rows][width]`. `query` is
+/// `[rows][width]` with the rows of the i-th sequence at `queries[i]`; `key_value` is
+/// `[rows][2 * width]`, keys first, with its rows at `keys[i]`. Head h has the h-th part of the
+/// width.
+pub(crate) fn attend_all(
+    arithmetic: Arithmetic,
+    (query, queries): (&[f32], &[Range<usize>]),
+    (key_value, keys): (&[f32], &[Range<usize>]),
     heads: usize,
     sight: Sight,
-) -> Vec<f32> {
-    let width = query.len() / rows_of(queries);
-    let head_width = width / heads;
-    let scale = (head_width as f32).sqrt().recip();
-    let one = |(queries, keys): (&Range<usize>, &Range<usize>)| -> Vec<f32> {
-        let mut out = vec![0.0; queries.len() * width];
-        let mut scores = vec![0.0; queries.len() * keys.len()];
-        let mut mixed = vec![0.0; queries.len() * head_width];
-        for head in (0..width).step_by(head_width) {
-            let query = Part {
-                data: &query[queries.start * width + head..],
+    out: &mut [f32],
+) {
+    let width = out.len() / rows_of(queries);
+    let mut rest = out;
+    let mut parts = Vec::with_capacity(queries.len());
+    for queries in queries {
+        let (part, behind) = rest.split_at_mut(queries.len() * width);
+        parts.push(part);
+        rest = behind;
+    }
+    let sequences = queries.par_iter().zip(keys).zip(parts);
+    sequences.for_each(|((queries, keys), out)| {
+        let key_value = |first| Part {
+            data: &key_value[keys.start * 2 * width + first..],
+            rows: keys.len(),
+            stride: 2 * width,
+        };
+        let sequence = Sequence {
+            query: Part {
+                data: &query[queries.start * width..],
                 rows: queries.len(),
-                columns: head_width,
                 stride: width,
-            };
-            let key = Part {
-                data: &key_value[keys.start * 2 * width + head..],
-                rows: keys.len(),
-                columns: head_width,
-                stride: 2 * width,
-            };
-            let value = Part {
-                data: &key.data[width..],
-                ..key
-            };
-            kernels::multiply_transposed(query, key, scale, &mut scores);
-            for (i, row) in scores.chunks_exact_mut(keys.len()).enumerate() {
-                let seen = match sight {
-                    Sight::Whole => keys.len(),
-                    Sight::Causal => i + 1,
-                };
-                let (seen, unseen) = row.split_at_mut(seen);
-                kernels::softmax(seen);
-                unseen.fill(0.0);
-            }
-            let probabilities = Part {
-                data: &scores,
-                rows: queries.len(),
-                columns: keys.len(),
-                stride: keys.len(),
-            };
-            kernels::multiply(probabilities, value, &mut mixed);
-            for (out, mixed) in out
-                .chunks_exact_mut(width)
-                .zip(mixed.chunks_exact(head_width))
-            {
-                out[head..head + head_width].copy_from_slice(mixed);
-            }
-        }
-        out
-    };
-    let attended: Vec<Vec<f32>> = queries.par_iter().zip(keys).map(one).collect();
-    attended.concat()
+            },
+            key: key_value(0),
+            value: key_value(width),
+            causal: sight == Sight::Causal,
+        };
+        let Arithmetic { kernels, precision } = arithmetic;
+        attend(kernels, &sequence, width, heads, precision, out);
+    });
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::Error;
 use crate::names::Scheme;
 use crate::stage;
-use crate::transformer::{Block, Linear, Mlp, Norm, Shape, Sight, attend};
+use crate::transformer::{Arithmetic, Block, Linear, Memory, Mlp, Norm, Shape, Sight, attend_all};
 use crate::weights::Checkpoint;
 use crate::{Prepared, Preprocess};
 
@@ -52,6 +52,7 @@ enum Head {
 
 /// SigLIP's pooling: attention of one learned query, then an MLP with a residual connection.
 struct AttentionHead {
+    arithmetic: Arithmetic,
     norm: Norm,
     heads: usize,
     /// The learned query after its projection; it is the same for all pictures.
@@ -67,7 +68,9 @@ impl VisionTower {
         checkpoint: &mut Checkpoint,
         config: &VisionConfig,
         preprocess: &Preprocess,
+        arithmetic: Arithmetic,
     ) -> Result<Self, Error> {
+        let careful = arithmetic.careful();
         let Shape {
             width, layers, eps, ..
         } = config.shape;
@@ -82,7 +85,7 @@ impl VisionTower {
             true => Some(checkpoint.take(&format!("{}.bias", names.patches), &[width])?),
             false => None,
         };
-        let patches = Linear::new(&weights, bias, 3 * patch * patch);
+        let patches = Linear::new(&weights, bias.as_deref(), 3 * patch * patch, careful);
 
         let with_class = matches!(config.pool, Pool::ClassToken { .. });
         let class_token = if with_class {
@@ -95,31 +98,49 @@ impl VisionTower {
             Scheme::Timm => checkpoint.take(names.positions, &[1, tokens, width])?,
             _ => checkpoint.take(names.positions, &[tokens, width])?,
         };
+        let norm = |checkpoint: &mut Checkpoint, name| {
+            Norm::take(checkpoint, name, width, eps, arithmetic.kernels)
+        };
         let norm_first = match config.pool {
             Pool::ClassToken {
                 norm_first: true, ..
-            } => Some(Norm::take(checkpoint, names.norm_first, width, eps)?),
+            } => Some(norm(checkpoint, names.norm_first)?),
             _ => None,
         };
         let blocks = (0..layers)
             .map(|i| {
                 let prefix = format!("{}.{i}", names.blocks);
-                Block::take(checkpoint, config.scheme, &prefix, &config.shape)
+                Block::take(
+                    checkpoint,
+                    config.scheme,
+                    &prefix,
+                    &config.shape,
+                    arithmetic,
+                )
             })
             .collect::<Result<_, _>>()?;
-        let norm = Norm::take(checkpoint, names.norm_last, width, eps)?;
+        let norm = norm(checkpoint, names.norm_last)?;
         let head = match config.pool {
             Pool::ClassToken { projected, .. } => {
                 let projection = match config.scheme {
-                    Scheme::OpenClip => {
-                        Linear::take_transposed(checkpoint, "visual.proj", [projected, width])?
-                    }
-                    _ => Linear::take(checkpoint, "visual_projection", [projected, width], false)?,
+                    Scheme::OpenClip => Linear::take_transposed(
+                        checkpoint,
+                        "visual.proj",
+                        [projected, width],
+                        careful,
+                    )?,
+                    _ => Linear::take(
+                        checkpoint,
+                        "visual_projection",
+                        [projected, width],
+                        false,
+                        careful,
+                    )?,
                 };
                 Head::Projection { norm, projection }
             }
             Pool::Attention => {
-                let head = AttentionHead::read(checkpoint, config, norm)?;
+                let head = AttentionHead::read(checkpoint, config, norm, careful)?;
                 Head::Attention(Box::new(head))
             }
         };
@@ -148,9 +169,10 @@ impl VisionTower {
     pub(crate) fn embed(&self, images: &[Prepared]) -> Vec<f32> {
         let mut x = self.embed_patches(images);
         if let Some(norm) = &self.norm_first {
-            norm.apply(&mut x);
+            x = norm.apply(&x);
         }
         stage::passes(&x);
+        let mut memory = Memory::EMPTY;
         let tokens = self.tokens();
         let sequences: Vec<Range<usize>> = (0..images.len())
             .map(|i| i * tokens..(i + 1) * tokens)
@@ -158,29 +180,29 @@ impl VisionTower {
         match &self.head {
             Head::Projection { norm, projection } => {
                 let class_tokens: Vec<usize> = sequences.iter().map(|s| s.start).collect();
-                let mut pooled = match self.blocks.split_last() {
+                let pooled = match self.blocks.split_last() {
                     Some((last, blocks)) => {
                         for block in blocks {
-                            block.apply(&mut x, &sequences, Sight::Whole);
+                            block.apply(&mut x, &sequences, Sight::Whole, &mut memory);
                             stage::passes(&x);
                         }
-                        last.apply_to(&x, &sequences, &class_tokens)
+                        last.apply_to(&x, &sequences, &class_tokens, &mut memory)
                     }
                     None => Vec::new(),
                 };
                 stage::passes(&pooled);
-                norm.apply(&mut pooled);
+                let pooled = norm.apply(&pooled);
                 stage::passes(&pooled);
-                let projected = projection.apply(&pooled, images.len());
+                let projected = projection.apply(&pooled);
                 stage::passes(&projected);
                 projected
             }
             Head::Attention(head) => {
                 for block in &self.blocks {
-                    block.apply(&mut x, &sequences, Sight::Whole);
+                    block.apply(&mut x, &sequences, Sight::Whole, &mut memory);
                     stage::passes(&x);
                 }
-                let pooled = head.apply(x, &sequences);
+                let pooled = head.apply(&x, &sequences, &mut memory);
                 stage::passes(&pooled);
                 pooled
             }
@@ -199,7 +221,7 @@ impl VisionTower {
                 }
             }
         }
-        let projected = self.patches.apply(&values, images.len() * across * down);
+        let projected = self.patches.apply(&values);
         let mut rows = Vec::with_capacity(images.len() * self.positions.len());
         for patches in projected.chunks_exact(across * down * self.width) {
             let start = rows.len();
@@ -232,7 +254,12 @@ impl VisionTower {
 }
 
 impl AttentionHead {
-    fn read(checkpoint: &mut Checkpoint, config: &VisionConfig, norm: Norm) -> Result<Self, Error> {
+    fn read(
+        checkpoint: &mut Checkpoint,
+        config: &VisionConfig,
+        norm: Norm,
+        arithmetic: Arithmetic,
+    ) -> Result<Self, Error> {
         let Shape {
             width,
             heads,
@@ -250,9 +277,15 @@ impl AttentionHead {
         let (latent, query, key_value, out) = match config.scheme {
             Scheme::Timm => (
                 checkpoint.take(&name("latent"), &[1, 1, width])?,
-                Linear::take(checkpoint, &name("q"), square, true)?,
-                Linear::take(checkpoint, &name("kv"), [2 * width, width], true)?,
-                Linear::take(checkpoint, &name("proj"), square, true)?,
+                Linear::take(checkpoint, &name("q"), square, true, arithmetic)?,
+                Linear::take(
+                    checkpoint,
+                    &name("kv"),
+                    [2 * width, width],
+                    true,
+                    arithmetic,
+                )?,
+                Linear::take(checkpoint, &name("proj"), square, true, arithmetic)?,
             ),
             _ => {
                 let latent = checkpoint.take(&name("probe"), &[1, 1, width])?;
@@ -262,45 +295,55 @@ impl AttentionHead {
                 let (query, key_value) = weight.split_at(width * width);
                 (
                     latent,
-                    Linear::new(query, Some(bias[..width].to_vec()), width),
-                    Linear::new(key_value, Some(bias[width..].to_vec()), width),
-                    Linear::take(checkpoint, &name("attention.out_proj"), square, true)?,
+                    Linear::new(query, Some(&bias[..width]), width, arithmetic),
+                    Linear::new(key_value, Some(&bias[width..]), width, arithmetic),
+                    Linear::take(
+                        checkpoint,
+                        &name("attention.out_proj"),
+                        square,
+                        true,
+                        arithmetic,
+                    )?,
                 )
             }
         };
         Ok(Self {
+            arithmetic,
             norm,
             heads,
-            query: query.apply(&latent, 1),
+            query: query.apply(&latent),
             key_value,
             out,
-            before_mlp: Norm::take(checkpoint, &name(before_mlp), width, eps)?,
+            before_mlp: Norm::take(
+                checkpoint,
+                &name(before_mlp),
+                width,
+                eps,
+                arithmetic.kernels,
+            )?,
             mlp: Mlp {
-                first: Linear::take(checkpoint, &name("mlp.fc1"), [mlp, width], true)?,
-                second: Linear::take(checkpoint, &name("mlp.fc2"), [width, mlp], true)?,
+                first: Linear::take(checkpoint, &name("mlp.fc1"), [mlp, width], true, arithmetic)?,
+                second: Linear::take(checkpoint, &name("mlp.fc2"), [width, mlp], true, arithmetic)?,
                 activation,
             },
         })
     }
 
-    fn apply(&self, mut x: Vec<f32>, sequences: &[Range<usize>]) -> Vec<f32> {
+    fn apply(&self, x: &[f32], sequences: &[Range<usize>], memory: &mut Memory) -> Vec<f32> {
         let count = sequences.len();
-        self.norm.apply(&mut x);
-        let key_value = self.key_value.apply(&x, x.len() / self.query.len());
-        let queries = self.query.repeat(count);
+        let key_value = self.key_value.apply(&self.norm.apply(x));
         let ones: Vec<Range<usize>> = (0..count).map(|i| i..i + 1).collect();
-        let attended = attend(
-            &queries,
-            &ones,
-            &key_value,
-            sequences,
+        let mut attended = vec![0.0; count * self.query.len()];
+        attend_all(
+            self.arithmetic,
+            (&self.query.repeat(count), &ones),
+            (&key_value, sequences),
             self.heads,
             Sight::Whole,
+            &mut attended,
         );
-        let mut pooled = self.out.apply(&attended, count);
-        let mut normed = pooled.clone();
-        self.before_mlp.apply(&mut normed);
-        self.mlp.add_to(&mut pooled, &normed, count);
+        let mut pooled = self.out.apply(&attended);
+        self.mlp.add_to(&mut pooled, &self.before_mlp, memory);
         pooled
     }
 }

@@ -64,15 +64,11 @@ pub(crate) fn read(files: &Files, folder: &str) -> Result<Tokenizer, Error> {
     })
 }
 
-/// Puts CLIP's two special tokens around every text, if nothing does it and there are such tokens:
-/// the transformers library leaves it to its own code in some of its files.
-pub(crate) fn frame(tokenizer: &mut Tokenizer) -> Result<(), String> {
-    let empty = tokenizer.encode_fast("", true).map_err(|e| e.to_string())?;
-    if empty.get_ids().is_empty()
-        && let (Some(start), Some(end)) = (tokenizer.token_to_id(START), tokenizer.token_to_id(END))
-    {
+/// Puts CLIP's two special tokens around every text, if there are such tokens: in some files the
+/// transformers library leaves it to its own code.
+pub(crate) fn frame(tokenizer: &mut Tokenizer) {
+    if let (Some(start), Some(end)) = (tokenizer.token_to_id(START), tokenizer.token_to_id(END)) {
         let frame = RobertaProcessing::new((END.into(), end), (START.into(), start));
         tokenizer.with_post_processor(Some(frame.trim_offsets(false).add_prefix_space(false)));
     }
-    Ok(())
 }

@@ -58,11 +58,13 @@ impl Collection {
             Some(path) => Catalog::open(path)?,
             None => Catalog::builtin()?,
         };
+        let precision = args.precision.map(Into::into);
         let encoder = match &args.model {
-            Some(name) => Encoder::choose(name, Path::new(""))?,
+            Some(name) => Encoder::choose(name, Path::new(""), precision)?,
             None => Encoder::choose(
                 &catalog.model,
                 &catalog_path.as_deref().map_or(base.clone(), folder_of),
+                precision,
             )?,
         };
         let index_path = args

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
-use phototag_clip::{Model, Reference, Source};
+use phototag_clip::{Model, Precision, Reference, Source};
 
 use crate::models::Models;
 
@@ -18,23 +18,26 @@ pub struct Encoder {
     /// Equal for models that give equal vectors.
     pub fingerprint: String,
     source: Source,
+    precision: Precision,
     model: OnceLock<Result<Model, String>>,
 }
 
 impl Encoder {
     /// Finds the model of this name. Installed models come before folders of the same name; a
     /// relative folder starts at `base`. "auto" is the best known model that is installed, else
-    /// the one in the box.
-    pub fn choose(name: &str, base: &Path) -> Result<Self> {
+    /// the one in the box. Without a precision the fastest is taken that is as good as exact.
+    pub fn choose(name: &str, base: &Path, precision: Option<Precision>) -> Result<Self> {
+        let precision = precision.map_or_else(Precision::automatic, Ok)?;
         let (name, source) = resolve(name, &base.join(name))?;
         let source = source.with_context(|| format!("the model {name:?} cannot be used"))?;
         let fingerprint = source
-            .fingerprint()
+            .fingerprint(precision)
             .with_context(|| format!("the model {name:?} cannot be read"))?;
         Ok(Self {
             name,
             fingerprint,
             source,
+            precision,
             model: OnceLock::new(),
         })
     }
@@ -42,7 +45,10 @@ impl Encoder {
     /// The model, loaded by whoever asks first.
     pub fn model(&self) -> Result<&Model> {
         self.model
-            .get_or_init(|| self.source.load().map_err(|error| error.to_string()))
+            .get_or_init(|| {
+                let model = self.source.load(self.precision);
+                model.map_err(|error| error.to_string())
+            })
             .as_ref()
             .map_err(|error| anyhow::anyhow!("the model {:?} cannot be loaded: {error}", self.name))
     }

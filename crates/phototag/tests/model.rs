@@ -365,3 +365,55 @@ fn ctrl_c_leaves_a_part_that_the_next_pull_continues() {
         Some("bytes=1000000-")
     );
 }
+
+/// A tiny CLIP with random weights, as open_clip publishes models.
+const NATIVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../clip/tests/fixtures/clip");
+
+const PHOTO: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../examples/photos/astronaut.jpg"
+);
+
+#[test]
+fn vectors_of_rounded_weights_are_kept_apart() {
+    let user = User::of(&Server::start(&[], Box::new(|_, _| Reply::new(401, ""))));
+    fs::create_dir(user.path("photos")).unwrap();
+    fs::copy(PHOTO, user.path("photos/a.jpg")).unwrap();
+    let scores = |precision: &str| {
+        let args = ["scores", "photos", "--format", "json", "--model", NATIVE];
+        user.says(&[&args[..], &["--precision", precision]].concat())
+    };
+    let (exact, rounded) = (scores("f32"), scores("int8"));
+    assert_ne!(exact, rounded);
+    assert_eq!(scores("f32"), exact);
+    assert_eq!(scores("int8"), rounded);
+}
+
+#[test]
+fn kernels_can_be_forced_and_a_wrong_name_says_what_there_is() {
+    let user = User::of(&Server::start(&[], Box::new(|_, _| Reply::new(401, ""))));
+    let vector = |kernels: &str| {
+        let mut command = user.phototag(&["embed", PHOTO, "--model", NATIVE]);
+        command.env("PHOTOTAG_KERNELS", kernels);
+        command.args(["--precision", "f32"]);
+        let output = command.assert().success().get_output().stdout.clone();
+        let line: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        let numbers = line["vector"].as_array().unwrap().iter();
+        numbers.map(|x| x.as_f64().unwrap()).collect::<Vec<f64>>()
+    };
+    let list = user.says(&["model", "list"]);
+    let used = list.split("in use here: ").nth(1).unwrap();
+    let used = used.split(' ').next().unwrap();
+    let pairs = vector("portable").into_iter().zip(vector(used));
+    let cosine: f64 = pairs.map(|(a, b)| a * b).sum();
+    assert!(cosine > 0.999_999, "{cosine}");
+
+    let mut command = user.phototag(&["embed", PHOTO, "--model", NATIVE]);
+    command.env("PHOTOTAG_KERNELS", "abacus");
+    let error = command.assert().code(2).get_output().stderr.clone();
+    let error = String::from_utf8(error).unwrap();
+    assert!(
+        error.contains("abacus") && error.contains("portable"),
+        "{error}"
+    );
+}

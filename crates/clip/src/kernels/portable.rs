@@ -1,89 +1,173 @@
-//! The same arithmetic as plain loops in f64: what the fast kernels are tested against. Never used
-//! in a build that ships.
+//! Plain Rust for processors without a kernel of their own; compilers make decent vectors of it. It
+//! is always right: the others are tested against it.
 
-use super::{Activation, Part};
+use super::lanes::{LANES, Lanes};
+use super::micro::{Factors, MicroKernel, Sums, tile};
 
-/// `out += x * weights^T + bias`.
-pub(super) fn linear(x: &[f32], weights: &[f32], bias: &[f32], inputs: usize, out: &mut [f32]) {
-    for (x, out) in x.chunks_exact(inputs).zip(out.chunks_exact_mut(bias.len())) {
-        for ((weights, bias), out) in weights.chunks_exact(inputs).zip(bias).zip(out) {
-            *out += (dot(x, weights) + f64::from(*bias)) as f32;
-        }
-    }
+pub(super) const F32: MicroKernel = MicroKernel {
+    name: "plain loops",
+    rows: ROWS,
+    panels: 1,
+    run: run_f32,
+    prepare: || {},
+    taken_off: 0.0,
+};
+
+pub(super) const BF16: MicroKernel = MicroKernel {
+    name: "plain loops",
+    rows: ROWS,
+    panels: 1,
+    run: run_bf16,
+    prepare: || {},
+    taken_off: 0.0,
+};
+
+pub(super) const INT8: MicroKernel = MicroKernel {
+    name: "plain loops",
+    rows: ROWS,
+    panels: 1,
+    run: run_int8,
+    prepare: || {},
+    taken_off: 0.0,
+};
+
+const ROWS: usize = 4;
+
+/// `step` adds to a sum the products of a row's group and an output's.
+#[inline(always)]
+fn run<T: bytemuck::Pod>(
+    factors: Factors,
+    sums: &mut Sums,
+    step: impl Fn(T, [u8; 4], [u8; 4]) -> T,
+) {
+    tile::<ROWS, 1, _, _, _>(
+        factors,
+        sums,
+        [T::zeroed(); LANES],
+        |group| group,
+        |line| bytemuck::cast::<_, [[u8; 4]; LANES]>(*line),
+        |mut sums, a, line| {
+            for (sum, b) in sums.iter_mut().zip(line) {
+                *sum = step(*sum, a, b);
+            }
+            sums
+        },
+        |sums, line| bytemuck::cast_slice_mut(std::slice::from_mut(line)).copy_from_slice(&sums),
+    );
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| f64::from(*a) * f64::from(*b))
-        .sum()
+fn run_f32(factors: Factors, sums: &mut Sums) {
+    run(factors, sums, |sum: f32, a, b| {
+        f32::from_ne_bytes(a) * f32::from_ne_bytes(b) + sum
+    });
 }
 
-fn row<'a>(part: Part<'a>, index: usize) -> &'a [f32] {
-    &part.data[index * part.stride..][..part.columns]
-}
-
-pub(super) fn multiply_transposed(a: Part, b: Part, scale: f32) -> Vec<f32> {
-    let element = |i, j| (dot(row(a, i), row(b, j)) * f64::from(scale)) as f32;
-    (0..a.rows)
-        .flat_map(|i| (0..b.rows).map(move |j| element(i, j)))
-        .collect()
-}
-
-pub(super) fn multiply(a: Part, b: Part) -> Vec<f32> {
-    let column = |j: usize| (0..b.rows).map(move |k| row(b, k)[j]).collect::<Vec<f32>>();
-    let element = |i, j| dot(row(a, i), &column(j)) as f32;
-    (0..a.rows)
-        .flat_map(|i| (0..b.columns).map(move |j| element(i, j)))
-        .collect()
-}
-
-pub(super) fn activate(activation: Activation, values: &[f32]) -> Vec<f32> {
-    let function = |x: f64| match activation {
-        Activation::Gelu => x * 0.5 * (1.0 + erf(x / std::f64::consts::SQRT_2)),
-        Activation::GeluTanh => {
-            let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
-            x * 0.5 * (1.0 + inner.tanh())
-        }
-        Activation::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
+fn run_bf16(factors: Factors, sums: &mut Sums) {
+    let both = |group: [u8; 4]| {
+        bytemuck::cast::<_, [u16; 2]>(group).map(|half| f32::from_bits(u32::from(half) << 16))
     };
-    values
-        .iter()
-        .map(|x| function(f64::from(*x)) as f32)
-        .collect()
+    run(factors, sums, |sum: f32, a, b| {
+        let (a, b) = (both(a), both(b));
+        sum + a[0] * b[0] + a[1] * b[1]
+    });
 }
 
-/// By its Taylor series, which converges quickly enough for the arguments of a test.
-fn erf(x: f64) -> f64 {
-    if x.abs() > 5.0 {
-        return x.signum();
+fn run_int8(factors: Factors, sums: &mut Sums) {
+    run(factors, sums, |sum: i32, a, b| {
+        let products = a.into_iter().zip(b);
+        sum + products
+            .map(|(a, b)| i32::from(a) * i32::from(b.cast_signed()))
+            .sum::<i32>()
+    });
+}
+
+/// Sixteen floats in an array.
+#[derive(Clone, Copy)]
+pub(super) struct Array([f32; LANES]);
+
+impl Array {
+    #[inline(always)]
+    fn with(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
     }
-    let (mut term, mut sum) = (x, x);
-    for n in 1..200 {
-        let n = f64::from(n);
-        term *= -x * x / n;
-        sum += term / (2.0 * n + 1.0);
+}
+
+impl Lanes for Array {
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; LANES])
     }
-    sum * 2.0 / std::f64::consts::PI.sqrt()
-}
 
-pub(super) fn softmax(row: &[f32]) -> Vec<f32> {
-    let exponentials: Vec<f64> = row.iter().map(|v| f64::from(*v).exp()).collect();
-    let sum: f64 = exponentials.iter().sum();
-    exponentials.iter().map(|e| (e / sum) as f32).collect()
-}
+    #[inline(always)]
+    unsafe fn load(values: &[f32; LANES]) -> Self {
+        Self(*values)
+    }
 
-pub(super) fn layer_norm(row: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
-    let count = row.len() as f64;
-    let mean = row.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
-    let variance = row
-        .iter()
-        .map(|v| (f64::from(*v) - mean).powi(2))
-        .sum::<f64>()
-        / count;
-    let scale = 1.0 / (variance + f64::from(eps)).sqrt();
-    row.iter()
-        .zip(weight.iter().zip(bias))
-        .map(|(v, (w, b))| ((f64::from(*v) - mean) * scale * f64::from(*w)) as f32 + b)
-        .collect()
+    #[inline(always)]
+    unsafe fn from_integers(values: &[i32; LANES]) -> Self {
+        Self(values.map(|value| value as f32))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, values: &mut [f32; LANES]) {
+        *values = self.0;
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, values: &mut [u8; LANES]) {
+        *values = self.0.map(|value| value.round_ties_even() as u8);
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16(self, values: &mut [u16; LANES]) {
+        *values = self.0.map(|value| {
+            let bits = value.to_bits();
+            ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
+        });
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.with(other, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        self.with(other, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.with(other, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    unsafe fn reciprocal(self) -> Self {
+        Self(self.0.map(|value| 1.0 / value))
+    }
+
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        self.with(other, |a, b| if a < b { a } else { b })
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.with(other, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            self.0[i] * factor.0[i] + addend.0[i]
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Self {
+        Self(
+            self.0
+                .map(|n| f32::from_bits(((n as i32 + 127) << 23).cast_unsigned())),
+        )
+    }
 }

@@ -13,11 +13,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::json as fixture_json;
+use crate::Precision;
 use crate::config::{Architecture, Layout};
 use crate::files::Files;
-use crate::kernels::Activation;
+use crate::kernels::{Activation, Kernels};
 use crate::text::TextTower;
-use crate::transformer::Shape;
+use crate::transformer::{Arithmetic, Shape};
 use crate::vision::VisionTower;
 use crate::weights::Checkpoint;
 
@@ -114,8 +115,12 @@ fn fits(name: &str, config_file: &str, config: &Value, described: &Described) {
     read.text.vocabulary = WORDS;
     let files = Files::Folder(folder.path().into());
     let mut checkpoint = Checkpoint::open(&files, WEIGHTS).expect("sound");
-    let result = VisionTower::read(&mut checkpoint, &read.vision, &read.preprocess)
-        .and_then(|_| TextTower::read(&mut checkpoint, &read.text))
+    let arithmetic = Arithmetic {
+        kernels: Kernels::chosen().expect("this machine has some"),
+        precision: Precision::F32,
+    };
+    let result = VisionTower::read(&mut checkpoint, &read.vision, &read.preprocess, arithmetic)
+        .and_then(|_| TextTower::read(&mut checkpoint, &read.text, arithmetic))
         .and_then(|_| checkpoint.finish());
     result.unwrap_or_else(|error| panic!("{name}: {error}"));
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::fixture;
-use crate::{Error, Source};
+use crate::{Error, Precision, Source};
 
 const CONFIG: &str = "open_clip_config.json";
 const WEIGHTS: &str = "open_clip_model.safetensors";
@@ -17,7 +17,7 @@ fn error(spoil: impl FnOnce(&Path)) -> String {
         std::fs::copy(fixture("clip").join(name), folder.path().join(name)).expect("copied");
     }
     spoil(folder.path());
-    let loaded = Source::folder(folder.path()).and_then(|source| source.load());
+    let loaded = Source::folder(folder.path()).and_then(|source| source.load(Precision::F32));
     loaded.expect_err("the model is spoilt").to_string()
 }
 
@@ -154,7 +154,7 @@ fn damaged_graphs_are_an_error() {
             std::fs::copy(fixture("onnx").join(name), path).expect("copied");
         }
         std::fs::write(folder.path().join(VISUAL), bytes).expect("written");
-        let loaded = Source::folder(folder.path()).and_then(|source| source.load());
+        let loaded = Source::folder(folder.path()).and_then(|source| source.load(Precision::F32));
         loaded.expect_err("the graph is spoilt").to_string()
     };
     for bytes in [
@@ -179,6 +179,21 @@ fn a_missing_or_foreign_tokenizer_is_an_error() {
     assert!(missing.contains("tokenizer.json"), "{missing}");
     let foreign = error(|f| std::fs::write(f.join("tokenizer.json"), "{}").expect("written"));
     assert!(foreign.contains("tokenizer.json"), "{foreign}");
+    // Found by fuzzing: a template that names a token which it does not describe.
+    let template = error(|f| {
+        let path = f.join("tokenizer.json");
+        let mut whole: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("JSON");
+        whole["post_processor"] = json!({
+            "type": "TemplateProcessing",
+            "single": [{"Sequence": {"id": "A", "type_id": 0}},
+                       {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+            "pair": [],
+            "special_tokens": {},
+        });
+        std::fs::write(path, whole.to_string()).expect("written");
+    });
+    assert!(template.contains("tokenizer.json"), "{template}");
     // Found by fuzzing: a decoder that breaks off, or holds half a character.
     for decoder in [
         r#"{"type": "#,
@@ -204,7 +219,7 @@ fn ids_beyond_the_vocabulary_are_an_error() {
     let larger = fixture("strings").join("tokenizer.json");
     std::fs::copy(larger, folder.path().join("tokenizer.json")).expect("copied");
     let model = Source::folder(folder.path())
-        .and_then(|s| s.load())
+        .and_then(|s| s.load(Precision::F32))
         .expect("loads");
     let error = model
         .embed_texts(&["a photograph"])

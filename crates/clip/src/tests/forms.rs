@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{fixture, picture};
-use crate::{Error, Source};
+use crate::{Error, Precision, Source};
 
 const CONFIG: &str = "open_clip_config.json";
 const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
@@ -27,7 +27,7 @@ fn copy(name: &str) -> TempDir {
 }
 
 fn vectors(folder: &Path) -> Result<Vec<Vec<f32>>, Error> {
-    let model = Source::folder(folder)?.load()?;
+    let model = Source::folder(folder)?.load(Precision::F32)?;
     let prepared = model.preprocess().prepare(&picture("pixels/1.png"));
     let mut vectors = model.embed_images(&[prepared])?;
     let long = "a photograph of an animal or bird ".repeat(20);
@@ -77,12 +77,16 @@ fn weights_in_several_files() {
         cut(folder.path(), weights);
         assert_eq!(vectors(folder.path()).expect("embeds"), expected, "{name}");
         let source = Source::folder(folder.path()).expect("a model");
-        let before = source.fingerprint().expect("readable");
+        let before = source.fingerprint(Precision::F32).expect("readable");
         let shard = folder.path().join("model-00002-of-00002.safetensors");
         let mut bytes = std::fs::read(&shard).expect("read");
         *bytes.last_mut().expect("not empty") ^= 1;
         std::fs::write(&shard, &bytes).expect("written");
-        assert_ne!(source.fingerprint().expect("readable"), before, "{name}");
+        assert_ne!(
+            source.fingerprint(Precision::F32).expect("readable"),
+            before,
+            "{name}"
+        );
 
         std::fs::copy(&shard, folder.path().join("more.safetensors")).expect("copied");
         edit(folder.path().join(INDEX), |i| {

@@ -4,7 +4,17 @@
 use serde::Deserialize;
 
 use super::{fixture, json, picture};
-use crate::{Model, Source};
+use crate::{Model, Precision, Source};
+
+/// A fixture for each architecture and scheme of names, in `f32`.
+const FAMILIES: [&str; 6] = [
+    "clip",
+    "clip-quick",
+    "siglip",
+    "siglip2",
+    "transformers-clip",
+    "transformers-siglip",
+];
 
 #[derive(Deserialize)]
 struct Expected {
@@ -19,8 +29,12 @@ struct Text {
 }
 
 fn load(name: &str) -> Model {
+    load_at(name, Precision::F32)
+}
+
+fn load_at(name: &str, precision: Precision) -> Model {
     Source::folder(&fixture(name))
-        .and_then(|source| source.load())
+        .and_then(|source| source.load(precision))
         .expect("the model is sound")
 }
 
@@ -35,8 +49,12 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 }
 
 fn check(name: &str, tolerance: f64) {
+    check_at(name, Precision::F32, tolerance);
+}
+
+fn check_at(name: &str, precision: Precision, tolerance: f64) {
     let expected: Expected = json(&format!("{name}/expected.json"));
-    let model = load(name);
+    let model = load_at(name, precision);
     assert_eq!(model.dimensions(), expected.image.len());
     let prepared = model
         .preprocess()
@@ -52,14 +70,7 @@ fn check(name: &str, tolerance: f64) {
 
 #[test]
 fn f32_checkpoints_give_the_reference_vectors() {
-    for name in [
-        "clip",
-        "clip-quick",
-        "siglip",
-        "siglip2",
-        "transformers-clip",
-        "transformers-siglip",
-    ] {
+    for name in FAMILIES {
         check(name, 1e-6);
     }
 }
@@ -71,14 +82,28 @@ fn half_precision_checkpoints_give_the_reference_vectors() {
 }
 
 #[test]
+fn rounded_factors_stay_near_the_reference_vectors() {
+    for name in FAMILIES {
+        check_at(name, Precision::Bf16, 5e-4);
+        check_at(name, Precision::Int8, 5e-3);
+    }
+}
+
+#[test]
 fn onnx_pairs_give_the_reference_vectors() {
     check("onnx", 1e-6);
 }
 
 #[test]
 fn a_vector_does_not_depend_on_the_batch_or_the_thread() {
-    for name in ["clip", "siglip", "onnx"] {
-        let model = load(name);
+    for (name, precision) in [
+        ("clip", Precision::F32),
+        ("clip", Precision::Int8),
+        ("siglip", Precision::F32),
+        ("siglip", Precision::Bf16),
+        ("onnx", Precision::F32),
+    ] {
+        let model = load_at(name, precision);
         let pictures: Vec<_> = (0..5)
             .map(|i| {
                 model
@@ -131,12 +156,12 @@ fn models_in_the_program_equal_those_in_folders() {
     let source = Source::embedded(names.leak()).expect("a model");
     let folder = Source::folder(&fixture("onnx")).expect("a model");
     assert_eq!(
-        source.fingerprint().expect("reads"),
-        folder.fingerprint().expect("reads")
+        source.fingerprint(Precision::F32).expect("reads"),
+        folder.fingerprint(Precision::F32).expect("reads")
     );
     let vector = |source: &Source| {
         source
-            .load()
+            .load(Precision::F32)
             .and_then(|model| model.embed_texts(&["a cat"]))
             .expect("embeds")
     };

@@ -13,7 +13,11 @@ use crate::encoder::Encoder;
 use crate::{interrupt, photo, pipeline};
 
 pub fn embed(args: &EmbedArgs, console: &Console) -> Result<Ending> {
-    let encoder = Encoder::choose(args.model.as_deref().unwrap_or("auto"), Path::new(""))?;
+    let encoder = Encoder::choose(
+        args.model.as_deref().unwrap_or("auto"),
+        Path::new(""),
+        args.precision.map(Into::into),
+    )?;
     let mut out = std::io::stdout().lock();
     let mut unreadable = false;
     for file in &args.files {

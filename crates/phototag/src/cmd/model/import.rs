@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use phototag_clip::Source;
+use phototag_clip::{Precision, Source};
 
 use super::Ending;
 use crate::cli::ImportArgs;
@@ -36,7 +36,7 @@ pub fn import(args: &ImportArgs, models: &Models) -> Result<Ending> {
     let refused = || format!("{}: cannot be imported", args.path.display());
     Source::folder(folder)
         .with_context(refused)?
-        .load()
+        .load(Precision::F32)
         .with_context(refused)?;
     let installed = own::import(&models.own, folder, &name, args.link)?;
     let mut out = std::io::stdout().lock();

@@ -48,6 +48,10 @@ pub fn list(models: &Models) -> Result<Ending> {
     text += "\nIMAGENET: zero-shot accuracy in percent. RECALL: English retrieval recall in percent, \
              published by immich.\nCOST: time for a photo, vit-b-32 = 1. What is not known from a \
              source is left empty.\n";
+    text += &format!(
+        "KERNELS in use here: {}\n",
+        phototag_clip::kernels_in_use()?
+    );
     if best.is_none()
         && let Some(known) = models.recommended()
     {

@@ -1,0 +1,219 @@
+//! AVX2 with FMA: 16 registers of eight floats; products of `int8` where there is AVX-VNNI.
+
+use std::arch::x86_64::*;
+
+use super::lanes::{LANES, Lanes};
+use super::line::Line;
+use super::micro::{Factors, MicroKernel, Sums, tile};
+
+pub(super) const F32: MicroKernel = MicroKernel {
+    name: "AVX2 FMA",
+    rows: ROWS,
+    panels: 1,
+    run: run_f32,
+    prepare: || {},
+    taken_off: 0.0,
+};
+
+pub(super) const INT8: MicroKernel = MicroKernel {
+    name: "AVX-VNNI",
+    run: run_int8,
+    ..F32
+};
+
+/// 12 registers of sums; of the other four, two hold a line.
+const ROWS: usize = 6;
+
+#[target_feature(enable = "avx2,fma")]
+fn run_f32(factors: Factors, sums: &mut Sums) {
+    tile::<ROWS, 1, _, _, _>(
+        factors,
+        sums,
+        [_mm256_setzero_ps(); 2],
+        |group| _mm256_set1_ps(f32::from_ne_bytes(group)),
+        |line| load(line).map(|half| _mm256_castsi256_ps(half)),
+        |[low, high], group, line| {
+            [
+                _mm256_fmadd_ps(group, line[0], low),
+                _mm256_fmadd_ps(group, line[1], high),
+            ]
+        },
+        |sums, line| store(sums.map(|half| _mm256_castps_si256(half)), line),
+    );
+}
+
+#[target_feature(enable = "avx2,avxvnni")]
+fn run_int8(factors: Factors, sums: &mut Sums) {
+    tile::<ROWS, 1, _, _, _>(
+        factors,
+        sums,
+        [_mm256_setzero_si256(); 2],
+        |group| _mm256_set1_epi32(i32::from_ne_bytes(group)),
+        |line| load(line),
+        |[low, high], group, line| {
+            [
+                _mm256_dpbusd_avx_epi32(low, group, line[0]),
+                _mm256_dpbusd_avx_epi32(high, group, line[1]),
+            ]
+        },
+        |sums, line| store(sums, line),
+    );
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load(line: &Line) -> [__m256i; 2] {
+    let from: *const __m256i = line.0.as_ptr().cast();
+    // SAFETY: a line is 64 aligned bytes.
+    unsafe { [_mm256_load_si256(from), _mm256_load_si256(from.add(1))] }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn store(values: [__m256i; 2], line: &mut Line) {
+    let to: *mut __m256i = line.0.as_mut_ptr().cast();
+    // SAFETY: a line is 64 aligned bytes.
+    unsafe {
+        _mm256_store_si256(to, values[0]);
+        _mm256_store_si256(to.add(1), values[1]);
+    }
+}
+
+/// Sixteen floats in two registers.
+#[derive(Clone, Copy)]
+pub(super) struct Registers([__m256; 2]);
+
+impl Registers {
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    fn integers(self) -> [__m256i; 2] {
+        self.0.map(|half| _mm256_cvtps_epi32(half))
+    }
+}
+
+impl Lanes for Registers {
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn splat(value: f32) -> Self {
+        Self([_mm256_set1_ps(value); 2])
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn load(values: &[f32; LANES]) -> Self {
+        let from = values.as_ptr();
+        // SAFETY: 16 values are there.
+        Self(unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] })
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn from_integers(values: &[i32; LANES]) -> Self {
+        let from: *const __m256i = values.as_ptr().cast();
+        // SAFETY: 16 values are there.
+        let halves = unsafe { [_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1))] };
+        Self(halves.map(|half| _mm256_cvtepi32_ps(half)))
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn store(self, values: &mut [f32; LANES]) {
+        let to = values.as_mut_ptr();
+        // SAFETY: there is room for 16 values.
+        unsafe {
+            _mm256_storeu_ps(to, self.0[0]);
+            _mm256_storeu_ps(to.add(8), self.0[1]);
+        }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn store_bytes(self, values: &mut [u8; LANES]) {
+        let [low, high] = self.integers();
+        // Packing works within each half of a register; the permutation puts quarters in order.
+        let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(low, high));
+        let bytes = _mm_packus_epi16(
+            _mm256_castsi256_si128(words),
+            _mm256_extracti128_si256::<1>(words),
+        );
+        // SAFETY: there is room for 16 bytes.
+        unsafe { _mm_storeu_si128(values.as_mut_ptr().cast(), bytes) };
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn store_bf16(self, values: &mut [u16; LANES]) {
+        let [low, high] = self.0.map(|half| {
+            let bits = _mm256_castps_si256(half);
+            let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+            let half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+            _mm256_srli_epi32::<16>(_mm256_add_epi32(bits, half))
+        });
+        let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(low, high));
+        // SAFETY: there is room for 32 bytes.
+        unsafe { _mm256_storeu_si256(values.as_mut_ptr().cast(), words) };
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            _mm256_add_ps(self.0[i], other.0[i])
+        }))
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            _mm256_sub_ps(self.0[i], other.0[i])
+        }))
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn mul(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            _mm256_mul_ps(self.0[i], other.0[i])
+        }))
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn reciprocal(self) -> Self {
+        Self(self.0.map(|half| _mm256_div_ps(_mm256_set1_ps(1.0), half)))
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn min(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            _mm256_min_ps(self.0[i], other.0[i])
+        }))
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn max(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            _mm256_max_ps(self.0[i], other.0[i])
+        }))
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            _mm256_fmadd_ps(self.0[i], factor.0[i], addend.0[i])
+        }))
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    #[inline]
+    unsafe fn power_of_two(self) -> Self {
+        Self(self.integers().map(|n| {
+            let exponent = _mm256_add_epi32(n, _mm256_set1_epi32(127));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+        }))
+    }
+}

@@ -1,0 +1,240 @@
+//! Products of activations and weights: how both lie in memory, and the loops around a micro-kernel.
+//!
+//! Weights lie in panels of 16 outputs. A panel is a list of lines; a line holds, for each of its
+//! 16 outputs, one group of four bytes: one `f32`, two `bf16` or four `int8` of neighbouring
+//! inputs. Activations lie row by row, in whole lines. So a micro-kernel reads four bytes of a row,
+//! multiplies them with a line of each of its panels, and has advanced by one group; the layout
+//! serves every instruction set. Both sides end in zeros, so there are no ragged edges in depth,
+//! and rows are there in whole tiles, so there are none in height.
+
+use rayon::prelude::*;
+
+use super::lanes::LANES;
+use super::line::{BYTES, Line};
+use super::micro::{Factors, MOST_PANELS, MicroKernel, Sums};
+use super::rows::{NormOf, Quantised, Then, Tile, lines_of};
+use super::{Kernels, Precision};
+
+/// Bytes of activations that stay in a core's cache while all weights pass by.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Rows that are encoded in one task.
+const ROWS_A_TASK: usize = 32;
+
+/// A layer's weights and bias, laid out for multiplication.
+pub(crate) struct Weights {
+    precision: Precision,
+    lines: Vec<Line>,
+    outputs: usize,
+    inputs: usize,
+    /// By output, as far as the last panel goes.
+    bias: Vec<f32>,
+    /// Of quantised weights, by output: what a unit stands for, and the sum of all inputs' units.
+    scales: Vec<f32>,
+    column_sums: Vec<f32>,
+}
+
+impl Weights {
+    /// `weights` is `[outputs][inputs]`, as PyTorch's `Linear` stores them. Quantised weights have
+    /// a scale for each output.
+    pub(crate) fn new(
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        [outputs, inputs]: [usize; 2],
+        precision: Precision,
+    ) -> Self {
+        let panels = outputs.div_ceil(LANES).next_multiple_of(MOST_PANELS);
+        let depth = lines_of(inputs, precision) * LANES;
+        let mut packed = Self {
+            precision,
+            lines: vec![Line::ZERO; panels * depth],
+            outputs,
+            inputs,
+            bias: vec![0.0; panels * LANES],
+            scales: Vec::new(),
+            column_sums: Vec::new(),
+        };
+        if let Some(bias) = bias {
+            packed.bias[..outputs].copy_from_slice(bias);
+        }
+        if precision == Precision::Int8 {
+            packed.scales = vec![0.0; panels * LANES];
+            packed.column_sums = vec![0.0; panels * LANES];
+        }
+        let group = 4 / precision.bytes();
+        let mut put = |output: usize, input: usize, value: &[u8]| {
+            let line = output / LANES * depth + input / group;
+            let at = output % LANES * 4 + input % group * value.len();
+            packed.lines[line].0[at..at + value.len()].copy_from_slice(value);
+        };
+        for (output, row) in weights.chunks_exact(inputs).enumerate() {
+            match precision {
+                Precision::F32 => {
+                    for (input, value) in row.iter().enumerate() {
+                        put(output, input, &value.to_ne_bytes());
+                    }
+                }
+                Precision::Bf16 => {
+                    for (input, value) in row.iter().enumerate() {
+                        put(output, input, &half::bf16::from_f32(*value).to_ne_bytes());
+                    }
+                }
+                Precision::Int8 => {
+                    let most = row.iter().fold(0.0f32, |most, w| most.max(w.abs()));
+                    let scale = (most / 127.0).max(f32::MIN_POSITIVE);
+                    let mut sum = 0i32;
+                    for (input, value) in row.iter().enumerate() {
+                        let unit = (value / scale).round() as i8;
+                        sum += i32::from(unit);
+                        put(output, input, &unit.to_ne_bytes());
+                    }
+                    packed.scales[output] = scale;
+                    packed.column_sums[output] = sum as f32;
+                }
+            }
+        }
+        packed
+    }
+
+    pub(crate) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// `then` of `x * weights^T + bias`, into `out`, which is `[rows][outputs]`.
+    pub(crate) fn multiply(&self, kernels: &Kernels, x: &Operand, then: Then, out: &mut [f32]) {
+        assert!(x.precision == self.precision && x.columns == self.inputs);
+        let kernel = kernels.micro(self.precision);
+        let fit = BLOCK_BYTES / (x.stride * BYTES);
+        let share = x.rows.div_ceil(rayon::current_num_threads());
+        let block = fit.min(share).max(1).next_multiple_of(kernel.rows);
+        out.par_chunks_mut(block * self.outputs)
+            .enumerate()
+            .for_each(|(i, out)| self.multiply_rows(kernels, kernel, x, i * block, then, out));
+    }
+
+    /// The rows from `first` on, as many as `out` has.
+    fn multiply_rows<'a>(
+        &'a self,
+        kernels: &Kernels,
+        kernel: &MicroKernel,
+        x: &Operand,
+        first: usize,
+        then: Then,
+        out: &mut [f32],
+    ) {
+        let depth = lines_of(self.inputs, self.precision) * LANES;
+        let tile_columns = kernel.panels * LANES;
+        let mut sums = Sums::ZERO;
+        // SAFETY: `Kernels` holds only what the processor has.
+        unsafe { (kernel.prepare)() };
+        // Behind the last output there may be a panel of nothing but zeros.
+        let tiles = self.lines.chunks_exact(kernel.panels * depth);
+        for (i, panels) in tiles.take(self.outputs.div_ceil(tile_columns)).enumerate() {
+            let column = i * tile_columns;
+            let columns = tile_columns.min(self.outputs - column);
+            let covered = column..column + tile_columns;
+            let quantised = |values: &'a [f32]| match self.precision {
+                Precision::Int8 => &values[covered.clone()],
+                _ => &[],
+            };
+            for (j, out) in out.chunks_mut(kernel.rows * self.outputs).enumerate() {
+                let row = first + j * kernel.rows;
+                let rows = out.len() / self.outputs;
+                let factors =
+                    Factors::new(kernel, &x.lines[row * x.stride..], x.stride, panels, depth);
+                // SAFETY: as above, and this thread is prepared.
+                unsafe { (kernel.run)(factors, &mut sums) };
+                let tile = Tile {
+                    sums: sums.values(),
+                    integers: sums.values(),
+                    stride: tile_columns,
+                    rows: match self.precision {
+                        Precision::Int8 => &x.quantised[row..row + rows],
+                        _ => &[],
+                    },
+                    taken_off: kernel.taken_off,
+                    scales: quantised(&self.scales),
+                    column_sums: quantised(&self.column_sums),
+                    bias: &self.bias[covered.clone()],
+                    then,
+                };
+                kernels.finish(&tile, &mut out[column..], self.outputs, columns);
+            }
+        }
+    }
+}
+
+/// Activations, encoded as the left side of products.
+pub(crate) struct Operand {
+    precision: Precision,
+    /// Rows in whole tiles, each of `stride` lines.
+    lines: Vec<Line>,
+    stride: usize,
+    rows: usize,
+    columns: usize,
+    /// By row, where quantised.
+    quantised: Vec<Quantised>,
+}
+
+impl Operand {
+    pub(crate) const EMPTY: Self = Self {
+        precision: Precision::F32,
+        lines: Vec::new(),
+        stride: 0,
+        rows: 0,
+        columns: 0,
+        quantised: Vec::new(),
+    };
+
+    /// Takes the rows of `x`, which is `[rows][columns]`, each through the layer norm first if
+    /// there is one. The memory of what was there before is used again.
+    pub(crate) fn set(
+        &mut self,
+        kernels: &Kernels,
+        x: &[f32],
+        columns: usize,
+        norm: Option<NormOf>,
+        precision: Precision,
+    ) {
+        let used = lines_of(columns, precision);
+        // An odd number of lines: rows do not compete for the same places in the cache.
+        let stride = used | 1;
+        let rows = x.len() / columns;
+        let tiles = rows.next_multiple_of(kernels.micro(precision).rows);
+        if self.lines.len() < tiles * stride {
+            self.lines.resize(tiles * stride, Line::ZERO);
+        }
+        if self.quantised.len() < rows {
+            self.quantised.resize(rows, Quantised::default());
+        }
+        (self.precision, self.stride) = (precision, stride);
+        (self.rows, self.columns) = (rows, columns);
+        let lines = self.lines[..rows * stride].par_chunks_mut(ROWS_A_TASK * stride);
+        let quantised = self.quantised[..rows].par_chunks_mut(ROWS_A_TASK);
+        x.par_chunks(ROWS_A_TASK * columns)
+            .zip(lines)
+            .zip(quantised)
+            .for_each(|((x, lines), quantised)| {
+                let mut normed = vec![0.0; if norm.is_some() { columns } else { 0 }];
+                let rows = x.chunks_exact(columns).zip(lines.chunks_mut(stride));
+                for ((row, lines), quantised) in rows.zip(quantised) {
+                    let row = match norm {
+                        Some(norm) => {
+                            kernels.layer_norm(row, norm, &mut normed);
+                            &normed
+                        }
+                        None => row,
+                    };
+                    *quantised = kernels.encode(row, precision, &mut lines[..used]);
+                }
+            });
+    }
+}
