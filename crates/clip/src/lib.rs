@@ -33,6 +33,7 @@ mod preprocess;
 mod reference;
 mod resample;
 mod source;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -40,6 +41,7 @@ mod tokens;
 mod transformer;
 mod vector;
 mod vision;
+mod vocabulary;
 mod weights;
 
 pub use error::Error;

@@ -27,7 +27,13 @@ impl Source {
     /// `open_clip_model.safetensors`, `tokenizer.json`), as transformers does (`config.json`,
     /// `model.safetensors`, `preprocessor_config.json`, `tokenizer.json`), or a pair of ONNX graphs
     /// (`visual/model.onnx`, `visual/preprocess_cfg.json`, `textual/model.onnx`,
-    /// `textual/tokenizer.json`, `config.json`). An error says why it is none.
+    /// `textual/tokenizer.json`, `config.json`). Weights may be in several files
+    /// (`model.safetensors.index.json`), and a CLIP tokenizer in its older form (`vocab.json`,
+    /// `merges.txt`).
+    ///
+    /// # Errors
+    /// [`Error::Read`] if there is no such folder, [`Error::Pickled`] if the only weights are
+    /// pickles, [`Error::NotAModel`] with the reason otherwise.
     pub fn folder(path: &Path) -> Result<Self, Error> {
         let metadata = std::fs::metadata(path).map_err(|e| Error::read(path, e))?;
         if !metadata.is_dir() {
@@ -62,7 +68,7 @@ impl Source {
         let (names, quantised) = match self.kind {
             Kind::Onnx => (onnx::relevant_files(&self.files)?, false),
             Kind::Native(layout) => (
-                layout.relevant_files(&self.files),
+                layout.relevant_files(&self.files)?,
                 precision == Precision::Int8,
             ),
         };
@@ -112,7 +118,7 @@ impl Kind {
             }
             (false, false) => {}
         }
-        if let Some(layout) = Layout::of(files) {
+        if let Some(layout) = Layout::of(|name| files.exists(name)) {
             return Ok(Self::Native(layout));
         }
         if let Some(file) = files.list("")?.into_iter().find(|name| is_pickle(name)) {

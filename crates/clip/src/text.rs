@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::names::Scheme;
+use crate::stage;
 use crate::transformer::{Arithmetic, Block, Linear, Memory, Norm, Shape, Sight};
 use crate::weights::Checkpoint;
 
@@ -20,7 +21,18 @@ pub(crate) struct TextConfig {
     pub(crate) sight: Sight,
     pub(crate) pool: TextPool,
     pub(crate) projected: usize,
-    pub(crate) projection_bias: bool,
+    pub(crate) projection: Projection,
+}
+
+/// What makes a text's vector of its pooled token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Projection {
+    /// Nothing: the token is as wide as the vector.
+    None,
+    /// A matrix.
+    Plain,
+    /// A matrix and a bias.
+    Biased,
 }
 
 /// Which token stands for the text.
@@ -52,7 +64,7 @@ pub(crate) struct TextTower {
     positions: Vec<f32>,
     blocks: Vec<Block>,
     norm: Norm,
-    projection: Linear,
+    projection: Option<Linear>,
     config: TextConfig,
 }
 
@@ -98,19 +110,16 @@ impl TextTower {
             .collect::<Result<_, _>>()?;
         let norm = Norm::take(checkpoint, &name(norm), width, eps, arithmetic.kernels)?;
         let shape = [config.projected, width];
-        let projection = match (transformers, config.projection_bias) {
-            (true, true) => Linear::take(checkpoint, "text_model.head", shape, true, arithmetic)?,
-            (true, false) => Linear::take(checkpoint, "text_projection", shape, false, arithmetic)?,
-            (false, true) => Linear::take(
-                checkpoint,
-                &name("text_projection"),
-                shape,
-                true,
-                arithmetic,
-            )?,
-            (false, false) => {
-                Linear::take_transposed(checkpoint, &name("text_projection"), shape, arithmetic)?
-            }
+        let own = name("text_projection");
+        let mut take = |name: &str, bias| Linear::take(checkpoint, name, shape, bias, arithmetic);
+        let projection = match (config.projection, transformers) {
+            (Projection::None, _) => None,
+            (Projection::Biased, true) => Some(take("text_model.head", true)?),
+            (Projection::Biased, false) => Some(take(&own, true)?),
+            (Projection::Plain, true) => Some(take("text_projection", false)?),
+            (Projection::Plain, false) => Some(Linear::take_transposed(
+                checkpoint, &own, shape, arithmetic,
+            )?),
         };
         Ok(Self {
             tokens,
@@ -157,17 +166,27 @@ impl TextTower {
             sequences.push(start..start + used);
             picks.push(start + pick);
         }
+        stage::passes(&x);
         let mut memory = Memory::EMPTY;
         let pooled = match self.blocks.split_last() {
             Some((last, blocks)) => {
                 for block in blocks {
                     block.apply(&mut x, &sequences, self.config.sight, &mut memory);
+                    stage::passes(&x);
                 }
                 last.apply_to(&x, &sequences, &picks, &mut memory)
             }
             None => Vec::new(),
         };
-        Ok(self.projection.apply(&self.norm.apply(&pooled)))
+        stage::passes(&pooled);
+        let pooled = self.norm.apply(&pooled);
+        stage::passes(&pooled);
+        let projected = match &self.projection {
+            Some(projection) => projection.apply(&pooled),
+            None => pooled,
+        };
+        stage::passes(&projected);
+        Ok(projected)
     }
 }
 

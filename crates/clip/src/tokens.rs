@@ -2,14 +2,27 @@
 //!
 //! Only what tokenizer.json does not say is added here: how texts are cleaned before, how long one
 //! may be and what fills the rest. Truncation keeps the closing special token, as the models were
-//! trained.
+//! trained. CLIP's older form, vocab.json with merges.txt, is read by [`crate::vocabulary`].
 
 use serde::Deserialize;
+use serde_json::Value;
 use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
 use crate::Error;
 use crate::clean::Clean;
 use crate::files::Files;
+use crate::vocabulary;
+
+const TOKENIZER: &str = "tokenizer.json";
+const CONFIG: &str = "tokenizer_config.json";
+
+/// The files at the top of a model folder that ids depend on; not all of them need be there.
+pub(crate) fn relevant_files(files: &Files) -> Vec<&'static str> {
+    match files.exists(TOKENIZER) {
+        true => vec![TOKENIZER, CONFIG],
+        false => vec![vocabulary::TOKENS, vocabulary::MERGES, CONFIG],
+    }
+}
 
 /// Longer than any published context; guards against absurd configurations.
 const LONGEST_CONTEXT: usize = 8192;
@@ -35,6 +48,18 @@ enum PadToken {
     Added { content: String },
 }
 
+/// The part of tokenizer.json on which the tokenizers crate panics if its syntax is broken.
+#[derive(Deserialize)]
+struct Decoder {
+    #[serde(rename = "decoder")]
+    _decoder: Option<Value>,
+}
+
+fn parse(text: &[u8]) -> Result<Tokenizer, String> {
+    let _: Decoder = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+    Tokenizer::from_bytes(text).map_err(|e| e.to_string())
+}
+
 impl TextTokens {
     /// Reads tokenizer.json and, if it is there, tokenizer_config.json; `folder` is where they
     /// are within the model, "" or with a slash at its end.
@@ -44,17 +69,24 @@ impl TextTokens {
         context_length: usize,
         clean: Clean,
     ) -> Result<Self, Error> {
-        let name = format!("{folder}tokenizer.json");
+        let older = !files.exists(&format!("{folder}{TOKENIZER}"))
+            && files.exists(&format!("{folder}{}", vocabulary::TOKENS));
+        let name = match older {
+            true => format!("{folder}{}", vocabulary::TOKENS),
+            false => format!("{folder}{TOKENIZER}"),
+        };
         let invalid = |reason: String| Error::invalid(files.path(&name), reason);
         if !(1..=LONGEST_CONTEXT).contains(&context_length) {
             return Err(invalid(format!(
                 "a context of {context_length} tokens is not supported"
             )));
         }
-        let bytes = files.text(&name)?;
-        let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(|e| invalid(e.to_string()))?;
-        drop(bytes);
-        let config = format!("{folder}tokenizer_config.json");
+        let mut tokenizer = match older {
+            true => vocabulary::read(files, folder)?,
+            false => parse(&files.text(&name)?).map_err(invalid)?,
+        };
+        vocabulary::frame(&mut tokenizer).map_err(invalid)?;
+        let config = format!("{folder}{CONFIG}");
         let stated = match files.exists(&config) {
             true => files.json::<TokenizerConfig>(&config)?.pad_token,
             false => None,

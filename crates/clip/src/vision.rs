@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::names::Scheme;
+use crate::stage;
 use crate::transformer::{Arithmetic, Block, Linear, Memory, Mlp, Norm, Shape, Sight, attend_all};
 use crate::weights::Checkpoint;
 use crate::{Prepared, Preprocess};
@@ -170,6 +171,7 @@ impl VisionTower {
         if let Some(norm) = &self.norm_first {
             x = norm.apply(&x);
         }
+        stage::passes(&x);
         let mut memory = Memory::EMPTY;
         let tokens = self.tokens();
         let sequences: Vec<Range<usize>> = (0..images.len())
@@ -182,18 +184,27 @@ impl VisionTower {
                     Some((last, blocks)) => {
                         for block in blocks {
                             block.apply(&mut x, &sequences, Sight::Whole, &mut memory);
+                            stage::passes(&x);
                         }
                         last.apply_to(&x, &sequences, &class_tokens, &mut memory)
                     }
                     None => Vec::new(),
                 };
-                projection.apply(&norm.apply(&pooled))
+                stage::passes(&pooled);
+                let pooled = norm.apply(&pooled);
+                stage::passes(&pooled);
+                let projected = projection.apply(&pooled);
+                stage::passes(&projected);
+                projected
             }
             Head::Attention(head) => {
                 for block in &self.blocks {
                     block.apply(&mut x, &sequences, Sight::Whole, &mut memory);
+                    stage::passes(&x);
                 }
-                head.apply(&x, &sequences, &mut memory)
+                let pooled = head.apply(&x, &sequences, &mut memory);
+                stage::passes(&pooled);
+                pooled
             }
         }
     }

@@ -1,15 +1,18 @@
 //! A checkpoint in safetensors: tensors by name, checked against what the configuration asks for.
 //!
-//! The file is mapped, and each tensor is widened to f32 when it is taken; nothing is allocated
-//! on the header's word, since a tensor's shape has to fit the configuration and its bytes have
+//! Files are mapped, and each tensor is widened to f32 when it is taken; nothing is allocated
+//! on a header's word, since a tensor's shape has to fit the configuration and its bytes have
 //! to be in the file. What is left over at the end does not belong to the model and is an error,
-//! so that a checkpoint of another architecture never half-fits.
+//! so that a checkpoint of another architecture never half-fits. A checkpoint may be cut into
+//! several files (shards), which an index lists.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
 
 use memmap2::Mmap;
 use safetensors::SafeTensors;
 use safetensors::tensor::Metadata;
+use serde::Deserialize;
 
 use crate::Error;
 use crate::files::{Bytes, Files};
@@ -25,13 +28,52 @@ const UNUSED: [&str; 5] = [
     "position_ids",
 ];
 
+/// Checkpoints of a terabyte have some two hundred.
+const MOST_SHARDS: usize = 1000;
+
 pub(crate) struct Checkpoint {
-    path: std::path::PathBuf,
+    /// What the checkpoint was opened by.
+    path: PathBuf,
+    shards: Vec<Shard>,
+    taken: HashSet<String>,
+}
+
+/// One file of a checkpoint.
+struct Shard {
+    path: PathBuf,
     bytes: Mapped,
     /// Where the tensors' bytes begin.
     start: usize,
     header: Metadata,
-    taken: HashSet<String>,
+}
+
+/// `model.safetensors.index.json`: which file each tensor is in.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+/// The files that `name` lists, sorted, if it is an index.
+pub(crate) fn shards(files: &Files, name: &str) -> Result<Option<Vec<String>>, Error> {
+    if !name.ends_with(".index.json") {
+        return Ok(None);
+    }
+    let index: Index = files.json(name)?;
+    let shards: BTreeSet<String> = index.weight_map.into_values().collect();
+    let invalid = |reason| Err(Error::invalid(files.path(name), reason));
+    if shards.len() > MOST_SHARDS {
+        return invalid(format!("lists {} files", shards.len()));
+    }
+    let is_plain = |shard: &str| {
+        shard.ends_with(".safetensors") && !shard.contains(['/', '\\', ':']) && shard.len() < 256
+    };
+    match shards.iter().find(|shard| !is_plain(shard)) {
+        Some(shard) => invalid(format!(
+            "lists {:?}, which is no .safetensors file beside it",
+            shard.chars().take(100).collect::<String>()
+        )),
+        None => Ok(Some(shards.into_iter().collect())),
+    }
 }
 
 enum Mapped {
@@ -48,8 +90,8 @@ impl Mapped {
     }
 }
 
-impl Checkpoint {
-    pub(crate) fn open(files: &Files, name: &str) -> Result<Self, Error> {
+impl Shard {
+    fn open(files: &Files, name: &str) -> Result<Self, Error> {
         let path = files.path(name);
         let bytes = match files.open(name)?.bytes {
             Bytes::Embedded(bytes) => Mapped::Embedded(bytes),
@@ -72,13 +114,44 @@ impl Checkpoint {
             bytes,
             start: 8 + length,
             header,
+        })
+    }
+}
+
+impl Checkpoint {
+    /// Opens the file `name`, or all those that it lists if it is an index.
+    pub(crate) fn open(files: &Files, name: &str) -> Result<Self, Error> {
+        let names = match shards(files, name)? {
+            Some(names) => names,
+            None => vec![name.to_owned()],
+        };
+        let shards = names
+            .iter()
+            .map(|name| Shard::open(files, name))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut seen = HashSet::new();
+        for shard in &shards {
+            for tensor in shard.header.offset_keys() {
+                if !seen.insert(tensor.clone()) {
+                    let reason = format!("tensor {tensor} is in another file too");
+                    return Err(Error::invalid(&shard.path, reason));
+                }
+            }
+        }
+        Ok(Self {
+            path: files.path(name),
+            shards,
             taken: HashSet::new(),
         })
     }
 
     /// The values of the tensor `name`, which has to have `shape`.
     pub(crate) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
-        let Some(info) = self.header.info(name) else {
+        let found = self
+            .shards
+            .iter()
+            .find_map(|shard| Some((shard, shard.header.info(name)?)));
+        let Some((shard, info)) = found else {
             let reason = format!(
                 "tensor {name} is missing; by the model's configuration it has shape {shape:?}"
             );
@@ -89,16 +162,16 @@ impl Checkpoint {
                 "tensor {name} has shape {:?}, but the model's configuration asks for {shape:?}",
                 info.shape
             );
-            return Err(Error::invalid(&self.path, reason));
+            return Err(Error::invalid(&shard.path, reason));
         }
         let (from, to) = info.data_offsets;
-        let bytes = self
+        let bytes = shard
             .bytes
             .bytes()
-            .get(self.start + from..self.start + to)
+            .get(shard.start + from..shard.start + to)
             .unwrap_or(&[]);
         let values = floats(info.dtype, bytes)
-            .map_err(|reason| Error::invalid(&self.path, format!("tensor {name} {reason}")))?;
+            .map_err(|reason| Error::invalid(&shard.path, format!("tensor {name} {reason}")))?;
         self.taken.insert(name.to_owned());
         Ok(values)
     }
@@ -106,22 +179,22 @@ impl Checkpoint {
     /// Says whether every tensor was used.
     pub(crate) fn finish(self) -> Result<(), Error> {
         let known = |name: &str| UNUSED.contains(&name) || name.ends_with(".position_ids");
-        let unexpected = self
-            .header
-            .offset_keys()
-            .into_iter()
-            .find(|name| !self.taken.contains(name) && !known(name));
-        match unexpected {
-            None => Ok(()),
-            Some(name) => {
-                let shape = self.header.info(&name).map(|info| info.shape.clone());
+        for shard in &self.shards {
+            let unexpected = shard
+                .header
+                .offset_keys()
+                .into_iter()
+                .find(|name| !self.taken.contains(name) && !known(name));
+            if let Some(name) = unexpected {
+                let shape = shard.header.info(&name).map(|info| info.shape.clone());
                 let reason = format!(
                     "tensor {name} of shape {:?} is unexpected: the model's configuration has no \
                      place for it",
                     shape.unwrap_or_default()
                 );
-                Err(Error::invalid(self.path, reason))
+                return Err(Error::invalid(&shard.path, reason));
             }
         }
+        Ok(())
     }
 }

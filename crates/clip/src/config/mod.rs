@@ -3,17 +3,19 @@
 //! The folder's name never counts, and nothing is guessed: what is stated but not supported is an
 //! error that names the setting.
 
+mod model_cfg;
 mod open_clip;
+mod timm;
 mod transformers;
 
-pub(crate) use open_clip::TokenizerOptions;
+pub(crate) use model_cfg::TokenizerOptions;
 
 use crate::clean::Clean;
 use crate::files::Files;
 use crate::text::TextConfig;
 use crate::transformer::Shape;
 use crate::vision::VisionConfig;
-use crate::{Error, Preprocess};
+use crate::{Error, Preprocess, tokens, weights};
 
 /// A model with weights in safetensors.
 #[derive(Debug)]
@@ -27,82 +29,81 @@ pub(crate) struct Architecture {
 
 /// A kind of folder whose weights are safetensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
-    OpenClip { weights: &'static str },
-    Transformers,
+pub(crate) struct Layout {
+    config: &'static str,
+    weights: &'static str,
 }
 
 const OPEN_CLIP: &str = "open_clip_config.json";
 const TRANSFORMERS: &str = "config.json";
 const PREPROCESSOR: &str = "preprocessor_config.json";
-const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
-const WEIGHTS: &str = "model.safetensors";
+const PROCESSOR: &str = "processor_config.json";
 
 impl Layout {
-    /// Which kind `files` are. Repositories that carry both kinds are read by open_clip's.
-    pub(crate) fn of(files: &Files) -> Option<Self> {
-        let has = |name| files.exists(name);
-        if has(OPEN_CLIP) && has(OPEN_CLIP_WEIGHTS) {
-            Some(Self::OpenClip {
-                weights: OPEN_CLIP_WEIGHTS,
-            })
-        } else if has(TRANSFORMERS) && has(WEIGHTS) {
-            Some(Self::Transformers)
-        } else if has(OPEN_CLIP) && has(WEIGHTS) {
-            Some(Self::OpenClip { weights: WEIGHTS })
-        } else {
-            None
-        }
+    /// The pairs that make a model. A repository that carries both kinds is read by open_clip's.
+    const KNOWN: [(&'static str, &'static str); 5] = [
+        (OPEN_CLIP, "open_clip_model.safetensors"),
+        (TRANSFORMERS, "model.safetensors"),
+        (TRANSFORMERS, "model.safetensors.index.json"),
+        (OPEN_CLIP, "model.safetensors"),
+        (OPEN_CLIP, "model.safetensors.index.json"),
+    ];
+
+    /// Which kind a folder is of that has these files.
+    pub(crate) fn of(has: impl Fn(&str) -> bool) -> Option<Self> {
+        Self::KNOWN
+            .into_iter()
+            .find(|(config, weights)| has(config) && has(weights))
+            .map(|(config, weights)| Self { config, weights })
     }
 
+    /// A file with tensors, or the index of several.
     pub(crate) fn weights(self) -> &'static str {
-        match self {
-            Self::OpenClip { weights } => weights,
-            Self::Transformers => WEIGHTS,
-        }
+        self.weights
     }
 
-    pub(crate) fn config(self) -> &'static str {
-        match self {
-            Self::OpenClip { .. } => OPEN_CLIP,
-            Self::Transformers => TRANSFORMERS,
-        }
+    /// The files that say what the model is, as far as a folder has them.
+    pub(crate) fn configs(self) -> [&'static str; 3] {
+        [self.config, PREPROCESSOR, PROCESSOR]
     }
 
     /// The files that vectors depend on.
-    pub(crate) fn relevant_files(self, files: &Files) -> Vec<String> {
-        [
-            self.config(),
-            PREPROCESSOR,
-            self.weights(),
-            "tokenizer.json",
-            "tokenizer_config.json",
-        ]
-        .into_iter()
-        .filter(|name| files.exists(name))
-        .map(str::to_owned)
-        .collect()
+    pub(crate) fn relevant_files(self, files: &Files) -> Result<Vec<String>, Error> {
+        let mut names: Vec<String> = self
+            .configs()
+            .into_iter()
+            .chain([self.weights])
+            .chain(tokens::relevant_files(files))
+            .filter(|name| files.exists(name))
+            .map(str::to_owned)
+            .collect();
+        names.extend(weights::shards(files, self.weights)?.unwrap_or_default());
+        Ok(names)
     }
 
     pub(crate) fn architecture(self, files: &Files) -> Result<Architecture, Error> {
-        let read = match self {
-            Self::OpenClip { .. } => files.json::<open_clip::File>(OPEN_CLIP)?.architecture(),
-            Self::Transformers => {
-                let preprocessor = match files.exists(PREPROCESSOR) {
-                    true => files.json(PREPROCESSOR)?,
-                    false => transformers::Preprocessor::default(),
-                };
+        let read = if self.config == OPEN_CLIP {
+            files.json::<model_cfg::File>(OPEN_CLIP)?.architecture()
+        } else {
+            let preprocessor = if files.exists(PREPROCESSOR) {
+                files.json(PREPROCESSOR)?
+            } else if files.exists(PROCESSOR) {
                 files
-                    .json::<transformers::File>(TRANSFORMERS)?
-                    .architecture(preprocessor)
-            }
+                    .json::<transformers::Processor>(PROCESSOR)?
+                    .image_processor
+            } else {
+                transformers::Preprocessor::default()
+            };
+            files
+                .json::<transformers::File>(TRANSFORMERS)?
+                .architecture(preprocessor)
         };
         let checked = read.and_then(|architecture| {
             check(&architecture.vision.shape)?;
             check(&architecture.text.shape)?;
             Ok(architecture)
         });
-        checked.map_err(|reason| Error::invalid(files.path(self.config()), reason))
+        checked.map_err(|reason| Error::invalid(files.path(self.config), reason))
     }
 }
 

@@ -1,137 +1,20 @@
-//! `open_clip_config.json`: open_clip's `model_cfg` and `preprocess_cfg`, with the defaults of its
-//! `CLIPVisionCfg` and `CLIPTextCfg`.
+//! What `open_clip_config.json` means: open_clip's `model_cfg` and `preprocess_cfg` as towers.
 
-use serde::Deserialize;
 use serde_json::Value;
 
+use super::model_cfg::{
+    ActivationOptions, File, NormOptions, Text, TokenizerOptions, Vision, refuse_unknown,
+};
+use super::timm::Trunk;
 use super::{Architecture, grid};
 use crate::Preprocess;
 use crate::clean::Clean;
 use crate::kernels::Activation;
 use crate::names::Scheme;
-use crate::preprocess::{OneOrMore, PreprocessConfig};
-use crate::text::{TextConfig, TextPool};
+use crate::preprocess::OneOrMore;
+use crate::text::{Projection, TextConfig, TextPool};
 use crate::transformer::{Shape, Sight};
 use crate::vision::{Pool, VisionConfig};
-
-#[derive(Deserialize)]
-pub(super) struct File {
-    model_cfg: ModelConfig,
-    #[serde(default)]
-    preprocess_cfg: PreprocessConfig,
-}
-
-#[derive(Deserialize)]
-struct ModelConfig {
-    embed_dim: usize,
-    #[serde(default)]
-    quick_gelu: bool,
-    #[serde(default)]
-    custom_text: bool,
-    vision_cfg: Vision,
-    text_cfg: Text,
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-struct Vision {
-    layers: OneOrMore<usize>,
-    width: usize,
-    head_width: usize,
-    mlp_ratio: f64,
-    patch_size: usize,
-    image_size: OneOrMore<u32>,
-    no_ln_pre: bool,
-    pool_type: String,
-    attentional_pool: Value,
-    act_kwargs: Option<ActivationOptions>,
-    norm_kwargs: Option<NormOptions>,
-    timm_model_name: Option<String>,
-    timm_pool: String,
-    timm_proj: Option<String>,
-}
-
-impl Default for Vision {
-    fn default() -> Self {
-        Self {
-            layers: OneOrMore::One(12),
-            width: 768,
-            head_width: 64,
-            mlp_ratio: 4.0,
-            patch_size: 16,
-            image_size: OneOrMore::One(224),
-            no_ln_pre: false,
-            pool_type: "tok".into(),
-            attentional_pool: Value::Bool(false),
-            act_kwargs: None,
-            norm_kwargs: None,
-            timm_model_name: None,
-            timm_pool: "avg".into(),
-            timm_proj: Some("linear".into()),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-struct Text {
-    context_length: usize,
-    vocab_size: usize,
-    hf_tokenizer_name: Option<String>,
-    hf_model_name: Option<String>,
-    tokenizer_kwargs: Option<TokenizerOptions>,
-    width: usize,
-    heads: usize,
-    layers: usize,
-    mlp_ratio: f64,
-    embed_cls: bool,
-    eos_id: i32,
-    no_causal_mask: bool,
-    pool_type: String,
-    proj_bias: bool,
-    proj_type: String,
-    act_kwargs: Option<ActivationOptions>,
-    norm_kwargs: Option<NormOptions>,
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Self {
-            context_length: 77,
-            vocab_size: 49408,
-            hf_tokenizer_name: None,
-            hf_model_name: None,
-            tokenizer_kwargs: None,
-            width: 512,
-            heads: 8,
-            layers: 12,
-            mlp_ratio: 4.0,
-            embed_cls: false,
-            eos_id: 2,
-            no_causal_mask: false,
-            pool_type: "argmax".into(),
-            proj_bias: false,
-            proj_type: "linear".into(),
-            act_kwargs: None,
-            norm_kwargs: None,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct ActivationOptions {
-    approximate: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct NormOptions {
-    eps: Option<f32>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct TokenizerOptions {
-    pub(crate) clean: Option<Clean>,
-}
 
 /// How open_clip cleans texts: as stated; else lower-cased for its own tokenizer, and not for
 /// those of the transformers library.
@@ -147,6 +30,7 @@ fn text_clean(options: Option<TokenizerOptions>, other_tokenizer: bool) -> Clean
 impl File {
     pub(super) fn architecture(mut self) -> Result<Architecture, String> {
         let model = self.model_cfg;
+        refuse_unknown("", &model.rest)?;
         // As open_clip does: the tower's size is the one that counts.
         self.preprocess_cfg.size = Some(model.vision_cfg.image_size.clone());
         let preprocess = Preprocess::try_from(self.preprocess_cfg)?;
@@ -156,12 +40,23 @@ impl File {
                 .own(model.embed_dim, model.quick_gelu, &preprocess)?,
             Some(name) => model.vision_cfg.timm(name, model.embed_dim, &preprocess)?,
         };
-        let own_text = !(model.custom_text || model.vision_cfg.timm_model_name.is_some());
-        let prefix = if own_text { "" } else { "text." };
+        let prefix = if model.custom_text { "text." } else { "" };
         let other_tokenizer = model.text_cfg.hf_tokenizer_name.is_some();
         let text = model
             .text_cfg
             .tower(model.embed_dim, model.quick_gelu, prefix)?;
+        refuse_unknown("vision_cfg.", &model.vision_cfg.rest)?;
+        refuse_unknown("text_cfg.", &model.text_cfg.rest)?;
+        if model
+            .text_cfg
+            .tokenizer_kwargs
+            .as_ref()
+            .is_some_and(|options| options.strip_sep_token)
+        {
+            return Err(
+                "the setting text_cfg.tokenizer_kwargs.strip_sep_token is not supported".into(),
+            );
+        }
         let clean = text_clean(model.text_cfg.tokenizer_kwargs, other_tokenizer);
         Ok(Architecture {
             vision,
@@ -189,9 +84,21 @@ impl Vision {
         {
             return Err(format!(
                 "image pooling {:?} is not supported",
-                self.pool_type
+                if self.pool_type == "tok" {
+                    "attentional"
+                } else {
+                    &self.pool_type
+                }
             ));
         }
+        // The table is in the checkpoint however it was made.
+        if !matches!(self.pos_embed_type.as_str(), "learnable" | "sin_cos_2d") {
+            return Err(format!(
+                "the setting vision_cfg.pos_embed_type = {:?} is not supported",
+                self.pos_embed_type
+            ));
+        }
+        let patch = self.patch_size.unwrap_or(0);
         let shape = Shape {
             width: self.width,
             layers,
@@ -203,8 +110,8 @@ impl Vision {
         Ok(VisionConfig {
             shape,
             scheme: Scheme::OpenClip,
-            patch: self.patch_size,
-            grid: grid(preprocess.size(), self.patch_size)?,
+            patch,
+            grid: grid(preprocess.size(), patch)?,
             pool: Pool::ClassToken {
                 projected: dimensions,
                 norm_first: !self.no_ln_pre,
@@ -252,46 +159,6 @@ impl Vision {
     }
 }
 
-/// What a name in timm stands for (its vision_transformer.py).
-struct Trunk {
-    width: usize,
-    layers: usize,
-    heads: usize,
-    mlp_ratio: f64,
-    patch: usize,
-    /// Whether GELU is approximated.
-    tanh: bool,
-}
-
-impl Trunk {
-    fn of(name: &str) -> Option<Self> {
-        let (size, rest) = name.strip_prefix("vit_")?.split_once("_patch")?;
-        let (patch, pixels) = rest.split_once("_siglip_")?;
-        let (patch, pixels) = (patch.parse().ok()?, pixels.parse::<u32>().ok()?);
-        let (width, layers, heads, mlp_ratio) = match size {
-            "base" => (768, 12, 12, 4.0),
-            "large" => (1024, 24, 16, 4.0),
-            "so400m" => (1152, 27, 16, 3.7362),
-            "giantopt" => (1536, 40, 16, 4.0),
-            #[cfg(test)]
-            "tiny" => (32, 2, 2, 4.0),
-            _ => return None,
-        };
-        let tanh = matches!(
-            (size, patch, pixels),
-            ("base", 32, _) | ("large", 16, 512) | ("so400m", 16, _) | ("giantopt", ..)
-        );
-        Some(Self {
-            width,
-            layers,
-            heads,
-            mlp_ratio,
-            patch,
-            tanh,
-        })
-    }
-}
-
 impl Text {
     fn tower(
         &self,
@@ -302,11 +169,15 @@ impl Text {
         if let Some(name) = &self.hf_model_name {
             return Err(format!("the text tower {name:?} is not supported"));
         }
-        if self.embed_cls || self.proj_type != "linear" {
-            return Err(
-                "text towers with a class token or no linear projection are not supported".into(),
-            );
+        if self.embed_cls {
+            return Err("text towers with a class token (embed_cls) are not supported".into());
         }
+        let projection = match self.proj_type.as_str() {
+            "linear" if self.proj_bias => Projection::Biased,
+            "linear" => Projection::Plain,
+            "none" if self.width == dimensions => Projection::None,
+            other => return Err(format!("text projection {other:?} is not supported")),
+        };
         let sight = if self.no_causal_mask {
             Sight::Whole
         } else {
@@ -334,7 +205,7 @@ impl Text {
             sight,
             pool,
             projected: dimensions,
-            projection_bias: self.proj_bias,
+            projection,
         })
     }
 }

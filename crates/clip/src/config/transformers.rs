@@ -10,7 +10,7 @@ use crate::clean::Clean;
 use crate::kernels::Activation;
 use crate::names::Scheme;
 use crate::preprocess::{OneOrMore, PreprocessConfig, ResizeMode};
-use crate::text::{TextConfig, TextPool};
+use crate::text::{Projection, TextConfig, TextPool};
 use crate::transformer::{Shape, Sight};
 use crate::vision::{Pool, VisionConfig};
 
@@ -39,6 +39,7 @@ struct Tower {
     max_position_embeddings: Option<usize>,
     eos_token_id: Option<i32>,
     projection_size: Option<usize>,
+    vision_use_head: Option<bool>,
 }
 
 /// What is the case where a configuration is silent.
@@ -133,7 +134,7 @@ impl File {
                 sight: Sight::Causal,
                 pool,
                 projected: dimensions,
-                projection_bias: false,
+                projection: Projection::Plain,
             },
             preprocess,
             clean: Clean::Lower,
@@ -143,8 +144,11 @@ impl File {
 
     fn siglip(self, preprocessor: Preprocessor) -> Result<Architecture, String> {
         let (vision, text) = (&self.vision_config, &self.text_config);
+        if vision.vision_use_head == Some(false) {
+            return Err("an image tower without its pooling head is not supported".into());
+        }
         let image = vision.image_size.unwrap_or(224);
-        let preprocess = preprocessor.preprocess(image)?;
+        let preprocess = preprocessor.or_siglips().preprocess(image)?;
         let patch = vision.patch_size.unwrap_or(16);
         let vision_shape = vision.shape(&SIGLIP)?;
         let text_shape = text.shape(&SIGLIP)?;
@@ -172,7 +176,7 @@ impl File {
                 sight: Sight::Whole,
                 pool: TextPool::Last,
                 projected,
-                projection_bias: true,
+                projection: Projection::Biased,
             },
             preprocess,
             clean: Clean::Canonicalize,
@@ -192,7 +196,25 @@ pub(super) struct Preprocessor {
     image_std: Option<Vec<f32>>,
 }
 
+/// `processor_config.json`, which newer versions of the library write in its place.
+#[derive(Deserialize)]
+pub(super) struct Processor {
+    pub(super) image_processor: Preprocessor,
+}
+
 impl Preprocessor {
+    /// With the defaults of the library's `SiglipImageProcessor`.
+    fn or_siglips(self) -> Self {
+        Self {
+            size: self
+                .size
+                .or_else(|| Some(serde_json::json!({"height": 224, "width": 224}))),
+            image_mean: self.image_mean.or_else(|| Some(vec![0.5; 3])),
+            image_std: self.image_std.or_else(|| Some(vec![0.5; 3])),
+            ..self
+        }
+    }
+
     fn preprocess(self, image: u32) -> Result<Preprocess, String> {
         // Pillow's numbers for its filters.
         let interpolation = match self.resample {

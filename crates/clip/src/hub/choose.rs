@@ -4,6 +4,8 @@
 //! often holds the same weights several times; one time is fetched. Files are given in the order
 //! in which they should come: small ones first, weights last.
 
+use crate::config::Layout;
+
 /// Files beside the weights that say how text becomes tokens.
 const TOKENIZER: [&str; 3] = [
     "tokenizer.json",
@@ -18,14 +20,8 @@ pub(super) fn choose(files: &[String]) -> Result<Vec<&str>, String> {
     let has = |name: &str| files.iter().any(|file| file == name);
     let wanted = if has("visual/model.onnx") && has("textual/model.onnx") {
         onnx(files)
-    } else if has("open_clip_config.json") && has("open_clip_model.safetensors") {
-        safetensors(
-            files,
-            "open_clip_config.json",
-            "open_clip_model.safetensors",
-        )
-    } else if has("config.json") && has("model.safetensors") {
-        safetensors(files, "config.json", "model.safetensors")
+    } else if let Some(layout) = Layout::of(has) {
+        safetensors(files, layout)
     } else {
         return Err(why_none(files));
     };
@@ -42,13 +38,21 @@ fn present<'a>(files: &'a [String], names: &[&str]) -> Vec<&'a str> {
     names.iter().filter_map(find).collect()
 }
 
-fn safetensors<'a>(files: &'a [String], config: &str, weights: &str) -> Vec<&'a str> {
-    let mut wanted = present(files, &[config, "preprocessor_config.json"]);
+fn safetensors(files: &[String], layout: Layout) -> Vec<&str> {
+    let mut wanted = present(files, &layout.configs());
     wanted.extend(present(files, &TOKENIZER));
     if !wanted.contains(&"tokenizer.json") {
         wanted.extend(present(files, &VOCABULARY));
     }
-    wanted.extend(present(files, &[weights]));
+    wanted.extend(present(files, &[layout.weights()]));
+    // What an index lists is known once it has come; these are the names that it has in practice.
+    if let Some(stem) = layout.weights().strip_suffix(".safetensors.index.json") {
+        let is_shard = |file: &&str| {
+            let rest = file.strip_prefix(stem).and_then(|f| f.strip_prefix('-'));
+            rest.is_some_and(|rest| rest.contains("-of-") && rest.ends_with(".safetensors"))
+        };
+        wanted.extend(files.iter().map(String::as_str).filter(is_shard));
+    }
     wanted
 }
 
@@ -85,21 +89,11 @@ fn is_plain(name: &str) -> bool {
 
 fn why_none(files: &[String]) -> String {
     let find = |test: &dyn Fn(&str) -> bool| files.iter().find(|file| test(file));
-    let sharded = |file: &str| {
-        file.ends_with(".safetensors.index.json")
-            || (file.ends_with(".safetensors") && file.contains("-of-"))
-    };
     let pickled = |file: &str| {
         [".bin", ".pt", ".pth", ".ckpt", ".pkl"]
             .iter()
             .any(|end| file.ends_with(end))
     };
-    if let Some(file) = find(&sharded) {
-        return format!(
-            "its weights are in several files ({file}), which is not read\n\nTake a repository \
-             or revision that has them in one open_clip_model.safetensors or model.safetensors."
-        );
-    }
     let has_weights = find(&|file| file.ends_with(".safetensors")).is_some();
     if let Some(file) = find(&pickled).filter(|_| !has_weights) {
         return format!(
@@ -136,6 +130,17 @@ mod tests {
             chosen(&[&tokens[1..], &both, &["preprocessor_config.json"]].concat()).as_deref(),
             Ok("config.json preprocessor_config.json vocab.json merges.txt model.safetensors")
         );
+        let sharded = [
+            "config.json",
+            "model.safetensors.index.json",
+            "model-00001-of-00002.safetensors",
+            "model-00002-of-00002.safetensors",
+            "other-00001-of-00002.safetensors",
+        ];
+        assert_eq!(
+            chosen(&sharded).as_deref(),
+            Ok(sharded[..4].join(" ").as_str())
+        );
         let onnx = [
             "config.json",
             "visual/model.onnx",
@@ -164,8 +169,6 @@ mod tests {
             pickled.contains("pickle (open_clip_pytorch_model.bin)"),
             "{pickled}"
         );
-        let sharded = reason(&["config.json", "model-00001-of-00002.safetensors"]);
-        assert!(sharded.contains("several files"), "{sharded}");
         assert!(reason(&["README.md"]).contains("no model of a known layout"));
         let odd = ["visual/model.onnx", "textual/model.onnx", "visual/a:b"];
         assert!(reason(&odd).contains("a:b"));

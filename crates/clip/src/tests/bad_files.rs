@@ -179,6 +179,20 @@ fn a_missing_or_foreign_tokenizer_is_an_error() {
     assert!(missing.contains("tokenizer.json"), "{missing}");
     let foreign = error(|f| std::fs::write(f.join("tokenizer.json"), "{}").expect("written"));
     assert!(foreign.contains("tokenizer.json"), "{foreign}");
+    // Found by fuzzing: a decoder that breaks off, or holds half a character.
+    for decoder in [
+        r#"{"type": "#,
+        r#"{"type": "ByteLevel", "x" "y"}"#,
+        r#""\ud800""#,
+    ] {
+        let broken = error(|f| {
+            let path = f.join("tokenizer.json");
+            let whole = std::fs::read_to_string(&path).expect("read");
+            let (before, _) = whole.split_once("\"decoder\":").expect("has a decoder");
+            std::fs::write(&path, format!("{before}\"decoder\":{decoder}")).expect("written");
+        });
+        assert!(broken.contains("tokenizer.json"), "{broken}");
+    }
 }
 
 #[test]

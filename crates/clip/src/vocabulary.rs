@@ -1,0 +1,78 @@
+//! CLIP's tokenizer where there is no tokenizer.json: byte-pair encoding from vocab.json and merges.txt.
+//!
+//! The rest of the tokenizer is the same for all models that come so, and follows OpenAI's
+//! simple_tokenizer.py: composed and lower-case text, cut into words, numbers digit by digit, and
+//! runs of anything else; bytes as printable characters; the last piece of a word marked `</w>`;
+//! each text between `<|startoftext|>` and `<|endoftext|>`.
+
+use serde_json::{Map, Value, json};
+use tokenizers::Tokenizer;
+use tokenizers::processors::roberta::RobertaProcessing;
+
+use crate::Error;
+use crate::files::Files;
+
+pub(crate) const TOKENS: &str = "vocab.json";
+pub(crate) const MERGES: &str = "merges.txt";
+
+const START: &str = "<|startoftext|>";
+const END: &str = "<|endoftext|>";
+/// What a word is to CLIP.
+const WORDS: &str =
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// The tokenizer of the two files in `folder`, which is "" or ends in a slash.
+pub(crate) fn read(files: &Files, folder: &str) -> Result<Tokenizer, Error> {
+    let tokens = format!("{folder}{TOKENS}");
+    let merges = format!("{folder}{MERGES}");
+    let vocabulary: Map<String, Value> = files.json(&tokens)?;
+    let text = String::from_utf8(files.text(&merges)?)
+        .map_err(|e| Error::invalid(files.path(&merges), e))?;
+    // The first line may name a version.
+    let lines = text.lines().filter(|line| !line.starts_with("#version"));
+    let pairs: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    let special: Vec<Value> = [START, END]
+        .iter()
+        .map(|token| {
+            json!({
+                "id": vocabulary.get(*token), "content": token, "special": true,
+                "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+            })
+        })
+        .collect();
+    let whole = json!({
+        "version": "1.0",
+        "added_tokens": special,
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "NFC"},
+            {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "},
+            {"type": "Lowercase"},
+        ]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": WORDS}, "behavior": "Removed", "invert": true},
+            {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
+             "use_regex": true},
+        ]},
+        "post_processor": null,
+        "decoder": null,
+        "model": {"type": "BPE", "unk_token": END, "continuing_subword_prefix": "",
+                  "end_of_word_suffix": "</w>", "vocab": vocabulary, "merges": pairs},
+    });
+    serde_json::from_value(whole).map_err(|e| {
+        let reason = format!("makes no tokenizer together with {MERGES}: {e}");
+        Error::invalid(files.path(&tokens), reason)
+    })
+}
+
+/// Puts CLIP's two special tokens around every text, if nothing does it and there are such tokens:
+/// the transformers library leaves it to its own code in some of its files.
+pub(crate) fn frame(tokenizer: &mut Tokenizer) -> Result<(), String> {
+    let empty = tokenizer.encode_fast("", true).map_err(|e| e.to_string())?;
+    if empty.get_ids().is_empty()
+        && let (Some(start), Some(end)) = (tokenizer.token_to_id(START), tokenizer.token_to_id(END))
+    {
+        let frame = RobertaProcessing::new((END.into(), end), (START.into(), start));
+        tokenizer.with_post_processor(Some(frame.trim_offsets(false).add_prefix_space(false)));
+    }
+    Ok(())
+}
