@@ -93,6 +93,7 @@ mod tests {
             level: 1.0,
             photos: 100,
             borrowed: 0,
+            alone: false,
         }
     }
 
