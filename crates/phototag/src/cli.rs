@@ -35,6 +35,7 @@ pub enum Command {
     Tag(TagArgs),
     Scores(ScoresArgs),
     Embed(EmbedArgs),
+    Gallery(GalleryArgs),
     /// Get models, and see which are there
     ///
     /// Models are kept in the cache of the Hugging Face hub, shared with Python programs (HF_HOME,
@@ -183,6 +184,28 @@ pub struct EmbedArgs {
     /// The model: a name (`phototag model list`), or a model's folder [default: the best installed]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
+}
+
+/// Put your tags on the web: filter buttons for a page that exists
+///
+/// Reads tags.json; run `phototag tag DIR` before.
+#[derive(Debug, Args)]
+pub struct GalleryArgs {
+    /// The photo folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+
+    /// Write the filter buttons into this folder: a module, a stylesheet, categories.json, tags.json
+    #[arg(long, value_name = "FOLDER")]
+    pub drop_in: PathBuf,
+
+    /// The tags [default: tags.json in the photo folder]
+    #[arg(long, value_name = "FILE")]
+    pub tags: Option<PathBuf>,
+
+    /// The catalog [default: phototag.toml in the photo folder, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Which photos, and where things are kept: the same for every command on a photo folder.
