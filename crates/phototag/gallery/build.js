@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-const swipe = (name) => readFileSync(here(`node_modules/photoswipe/${name}`), "utf8");
+// Git keeps text with plain line ends.
+const swipe = (name) => readFileSync(here(`node_modules/photoswipe/${name}`), "utf8").replaceAll("\r\n", "\n");
 
 /** File names and their contents. */
 export const bundle = async () => {
