@@ -5,7 +5,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use phototag_clip as clip;
 
 use crate::scan::KeyStyle;
@@ -36,6 +36,7 @@ pub enum Command {
     Tag(TagArgs),
     Scores(ScoresArgs),
     Embed(EmbedArgs),
+    Gallery(GalleryArgs),
     /// Get models, and see which are there
     ///
     /// Models are kept in the cache of the Hugging Face hub, shared with Python programs (HF_HOME,
@@ -189,6 +190,54 @@ pub struct EmbedArgs {
     /// as exact]
     #[arg(long)]
     pub precision: Option<Precision>,
+}
+
+/// Put your tags on the web: a whole site, or filter buttons for a page that exists
+///
+/// Reads tags.json; run `phototag tag DIR` before. Only changed photos are rendered again, and only
+/// files that phototag wrote are ever replaced or deleted.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["out", "drop_in"]))]
+pub struct GalleryArgs {
+    /// The photo folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+
+    /// Write a site into this folder, to put on any host or to open from disk
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+
+    /// Write the filter buttons into this folder: a module, a stylesheet, categories.json, tags.json
+    #[arg(long, value_name = "FOLDER")]
+    pub drop_in: Option<PathBuf>,
+
+    /// The tags [default: tags.json in the photo folder]
+    #[arg(long, value_name = "FILE")]
+    pub tags: Option<PathBuf>,
+
+    /// The catalog [default: phototag.toml in the photo folder, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// What names a photo in tags.json
+    #[arg(long, value_enum, default_value_t = KeyStyle::Stem)]
+    pub key: KeyStyle,
+
+    /// Show the site on this machine, and again whenever tags, catalog or photos change
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "8420", requires = "out")]
+    pub serve: Option<u16>,
+
+    /// Leave the place in the photos that are written
+    #[arg(long, requires = "out")]
+    pub keep_gps: bool,
+
+    /// Exit with 1 if a photo could not be read
+    #[arg(long)]
+    pub strict: bool,
+
+    /// How many photos are rendered at a time [default: one for each core]
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
 }
 
 /// Which photos, and where things are kept: the same for every command on a photo folder.

@@ -9,6 +9,7 @@ mod collection;
 mod console;
 mod decide;
 mod encoder;
+mod gallery;
 mod index;
 mod interrupt;
 mod models;
@@ -52,6 +53,7 @@ fn run(cli: Cli) -> anyhow::Result<Ending> {
         Command::Tag(args) => cmd::tag::tag(args, &console),
         Command::Scores(args) => cmd::scores::scores(args, &console),
         Command::Embed(args) => cmd::embed::embed(&args, &console),
+        Command::Gallery(args) => cmd::gallery::gallery(&args, &console),
         Command::Model { command } => cmd::model::model(&command, &console),
     }
 }

@@ -112,7 +112,9 @@ impl Scan {
     ) -> anyhow::Result<()> {
         let wanted = |entry: &DirEntry| {
             entry.depth() == 0
-                || !(is_hidden(entry) || exclude.is_match(slashed(entry.path(), root)))
+                || !(is_hidden(entry)
+                    || exclude.is_match(slashed(entry.path(), root))
+                    || is_site(entry))
         };
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
         for entry in walk.into_iter().filter_entry(wanted) {
@@ -239,6 +241,11 @@ fn promises_a_photo(path: &Path) -> bool {
         .and_then(|ending| ending.to_str())
         .unwrap_or_default();
     PROMISING.contains(&ending.to_ascii_lowercase().as_str())
+}
+
+/// A folder that `phototag gallery` wrote: its pictures are copies.
+fn is_site(entry: &DirEntry) -> bool {
+    entry.file_type().is_dir() && entry.path().join(crate::gallery::LEDGER).exists()
 }
 
 fn is_hidden(entry: &DirEntry) -> bool {

@@ -3,6 +3,7 @@
 //! Here is what a catalog means once it is known to be right; reading one, and saying where it is
 //! wrong, is [`read`]'s business.
 
+mod gallery;
 mod read;
 
 use std::path::Path;
@@ -11,6 +12,8 @@ use anyhow::Context;
 use globset::GlobSet;
 
 use crate::photo::measure::Measure;
+
+pub use gallery::Gallery;
 
 /// The file's name in a photo folder.
 pub const FILE_NAME: &str = "phototag.toml";
@@ -26,6 +29,7 @@ pub struct Catalog {
     pub tagging: Tagging,
     /// `[photos] exclude`: matched against paths below the photo folder, written with `/`.
     pub exclude: GlobSet,
+    pub gallery: Gallery,
     /// At least one, ids unique.
     pub categories: Vec<Category>,
 }

@@ -9,6 +9,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::gallery::gallery;
 use super::{Catalog, Category, Evidence, Fallback, Tagging, Threshold, nearest};
 use crate::photo::measure::MEASURES;
 
@@ -22,11 +23,15 @@ pub(super) struct Fault {
 
 const TAGGING: &[&str] = &["tags_per_photo", "fallback"];
 
-type Found<T> = Result<T, Fault>;
+pub(super) type Found<T> = Result<T, Fault>;
 type Value<'a> = Spanned<DeValue<'a>>;
 
 impl Fault {
-    fn at(place: Range<usize>, what: impl Into<String>, way_out: impl Into<String>) -> Self {
+    pub(super) fn at(
+        place: Range<usize>,
+        what: impl Into<String>,
+        way_out: impl Into<String>,
+    ) -> Self {
         let (what, way_out) = (what.into(), way_out.into());
         Self {
             place,
@@ -55,7 +60,7 @@ pub(super) fn catalog(text: &str) -> Found<Catalog> {
     let root = DeTable::parse(text)
         .map_err(|error| Fault::at(error.span().unwrap_or(0..0), error.message(), ""))?;
     let root = root.get_ref();
-    known_keys(root, &["model", "tagging", "photos", "category"])?;
+    known_keys(root, &["model", "tagging", "photos", "gallery", "category"])?;
 
     let model = match section(root, "model", &["name"])? {
         Some(table) => table.get("name").map(string).transpose()?,
@@ -71,6 +76,7 @@ pub(super) fn catalog(text: &str) -> Found<Catalog> {
         model: model.unwrap_or("auto").to_owned(),
         tagging: tagging(root, categories.len())?,
         exclude: exclude.unwrap_or_else(GlobSet::empty),
+        gallery: gallery(root)?,
         categories,
     })
 }
@@ -295,7 +301,7 @@ fn globs(value: &Value) -> Found<GlobSet> {
 }
 
 /// The table of that name, with only the keys that it may have.
-fn section<'a, 'i>(
+pub(super) fn section<'a, 'i>(
     root: &'a DeTable<'i>,
     name: &str,
     keys: &[&str],
@@ -331,7 +337,7 @@ fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<
     nearest(word, known).map(|right| format!("Did you mean {right:?}?"))
 }
 
-fn string<'a>(value: &'a Value) -> Found<&'a str> {
+pub(super) fn string<'a>(value: &'a Value) -> Found<&'a str> {
     value
         .get_ref()
         .as_str()
@@ -427,6 +433,16 @@ mod tests {
                 "model = 3\n",
                 ":1: expected a section: [model], found integer",
                 "",
+            ),
+            (
+                "[gallery]\nurl = \"photos\"\n",
+                ":2: url = \"photos\" is no address",
+                "https://",
+            ),
+            (
+                "[gallery]\ntitel = \"x\"\n",
+                ":2: unknown key \"titel\"",
+                "Did you mean \"title\"?",
             ),
             ("[model\n", ":1: ", ""),
         ];

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: arguments in, calls, output.
 
 pub mod embed;
+pub mod gallery;
 pub mod init;
 pub mod model;
 pub mod scores;
