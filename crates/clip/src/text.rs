@@ -111,20 +111,14 @@ impl TextTower {
         let norm = Norm::take(checkpoint, &name(norm), width, eps, arithmetic.kernels)?;
         let shape = [config.projected, width];
         let own = name("text_projection");
-        let named = match (config.projection, transformers) {
+        let mut take = |name: &str, bias| Linear::take(checkpoint, name, shape, bias, arithmetic);
+        let projection = match (config.projection, transformers) {
             (Projection::None, _) => None,
-            (Projection::Biased, true) => Some("text_model.head"),
-            (Projection::Plain, true) => Some("text_projection"),
-            (_, false) => Some(own.as_str()),
-        };
-        let biased = config.projection == Projection::Biased;
-        let projection = match named {
-            None => None,
-            Some(name) if transformers || biased => {
-                Some(Linear::take(checkpoint, name, shape, biased, arithmetic)?)
-            }
-            Some(name) => Some(Linear::take_transposed(
-                checkpoint, name, shape, arithmetic,
+            (Projection::Biased, true) => Some(take("text_model.head", true)?),
+            (Projection::Biased, false) => Some(take(&own, true)?),
+            (Projection::Plain, true) => Some(take("text_projection", false)?),
+            (Projection::Plain, false) => Some(Linear::take_transposed(
+                checkpoint, &own, shape, arithmetic,
             )?),
         };
         Ok(Self {

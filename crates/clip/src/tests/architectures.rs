@@ -12,13 +12,12 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::json as fixture_json;
-use crate::Precision;
+use super::{exact, json as fixture_json};
 use crate::config::{Architecture, Layout};
 use crate::files::Files;
-use crate::kernels::{Activation, Kernels};
+use crate::kernels::Activation;
 use crate::text::TextTower;
-use crate::transformer::{Arithmetic, Shape};
+use crate::transformer::Shape;
 use crate::vision::VisionTower;
 use crate::weights::Checkpoint;
 
@@ -115,12 +114,8 @@ fn fits(name: &str, config_file: &str, config: &Value, described: &Described) {
     read.text.vocabulary = WORDS;
     let files = Files::Folder(folder.path().into());
     let mut checkpoint = Checkpoint::open(&files, WEIGHTS).expect("sound");
-    let arithmetic = Arithmetic {
-        kernels: Kernels::chosen().expect("this machine has some"),
-        precision: Precision::F32,
-    };
-    let result = VisionTower::read(&mut checkpoint, &read.vision, &read.preprocess, arithmetic)
-        .and_then(|_| TextTower::read(&mut checkpoint, &read.text, arithmetic))
+    let result = VisionTower::read(&mut checkpoint, &read.vision, &read.preprocess, exact())
+        .and_then(|_| TextTower::read(&mut checkpoint, &read.text, exact()))
         .and_then(|_| checkpoint.finish());
     result.unwrap_or_else(|error| panic!("{name}: {error}"));
 }

@@ -10,6 +10,9 @@ mod strings;
 
 use std::path::PathBuf;
 
+use crate::kernels::{Kernels, Precision};
+use crate::transformer::Arithmetic;
+
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures")
@@ -26,4 +29,11 @@ fn picture(name: &str) -> crate::Pixels {
         .expect("the fixture is a picture")
         .into_rgb8();
     crate::Pixels::new(rgb.width(), rgb.height(), rgb.into_raw()).expect("not empty")
+}
+
+fn exact() -> Arithmetic {
+    Arithmetic {
+        kernels: Kernels::chosen().expect("this processor's"),
+        precision: Precision::F32,
+    }
 }

@@ -4,16 +4,13 @@
 
 use safetensors::SafeTensors;
 
-use super::{fixture, picture};
-use crate::Precision;
+use super::{exact, fixture, picture};
 use crate::config::Layout;
 use crate::files::Files;
-use crate::kernels::Kernels;
 use crate::number::floats;
 use crate::stage::watch;
 use crate::text::TextTower;
 use crate::tokens::TextTokens;
-use crate::transformer::Arithmetic;
 use crate::vision::VisionTower;
 use crate::weights::Checkpoint;
 
@@ -77,12 +74,8 @@ fn every_stage_equals_the_references() {
         let read = layout.architecture(&files).expect("sound");
         let tokens = TextTokens::read(&files, "", read.text.context, read.clean).expect("sound");
         let mut checkpoint = Checkpoint::open(&files, layout.weights()).expect("sound");
-        let arithmetic = Arithmetic {
-            kernels: Kernels::chosen().expect("this machine has some"),
-            precision: Precision::F32,
-        };
-        let vision = VisionTower::read(&mut checkpoint, &read.vision, &read.preprocess, arithmetic);
-        let text = TextTower::read(&mut checkpoint, &read.text, arithmetic);
+        let vision = VisionTower::read(&mut checkpoint, &read.vision, &read.preprocess, exact());
+        let text = TextTower::read(&mut checkpoint, &read.text, exact());
         let (vision, text) = (vision.expect("fits"), text.expect("fits"));
 
         let input = picture(&format!("{model}/input.png"));
