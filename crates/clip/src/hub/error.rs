@@ -213,6 +213,18 @@ impl HubError {
         }
     }
 
+    /// Whether the hub itself could not be asked: nothing is known of the model either way.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            Self::Offline(_)
+                | Self::Unreachable { .. }
+                | Self::Stalled { .. }
+                | Self::Busy { .. }
+                | Self::NotTheHub { .. }
+        )
+    }
+
     /// Whether the same request may succeed a little later.
     pub fn may_pass(&self) -> bool {
         matches!(

@@ -5,9 +5,10 @@
 //! Nothing is tried twice here; [`super::retry`] decides that.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderMap, StatusCode, header};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
 
 use super::address::{join, origin};
@@ -57,6 +58,12 @@ impl Client {
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .proxy(proxy)
+                // The system's own certificates, since company networks add theirs there.
+                .tls_config(
+                    TlsConfig::builder()
+                        .root_certs(RootCerts::PlatformVerifier)
+                        .build(),
+                )
                 .user_agent(concat!("phototag/", env!("CARGO_PKG_VERSION")))
                 .timeout_resolve(Some(settings.timeout))
                 .timeout_connect(Some(settings.timeout))
@@ -243,10 +250,19 @@ impl Answer {
         self.body.into_reader()
     }
 
-    /// In seconds only; the other form, a date, is treated as if nothing were said.
     fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.header("retry-after")?.trim().parse().ok()?;
-        Some(Duration::from_secs(seconds))
+        read_retry_after(self.header("retry-after")?.trim(), SystemTime::now())
+    }
+}
+
+/// A number of seconds, or the date at which to come again.
+fn read_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            Some(date.duration_since(now).unwrap_or_default())
+        }
     }
 }
 
@@ -274,6 +290,17 @@ fn read_proxy(text: &str, no_proxy: &str) -> Option<Proxy> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn waits_are_read_as_seconds_and_as_dates() {
+        let now = httpdate::parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT").expect("a date");
+        let read = |text| read_retry_after(text, now).map(|wait| wait.as_secs());
+        assert_eq!(read("120"), Some(120));
+        assert_eq!(read("Wed, 21 Oct 2015 07:28:30 GMT"), Some(30));
+        assert_eq!(read("Wednesday, 21-Oct-15 07:29:00 GMT"), Some(60));
+        assert_eq!(read("Wed, 21 Oct 2015 07:00:00 GMT"), Some(0));
+        assert_eq!((read("soon"), read("-1"), read("")), (None, None, None));
+    }
 
     #[test]
     fn proxies_are_read() {

@@ -27,6 +27,7 @@ pub use error::HubError;
 pub use repository::Repository;
 pub use settings::Settings;
 
+use crate::{Precision, Source};
 use cache::Place;
 use download::{Tally, Wanted};
 use http::Client;
@@ -38,6 +39,9 @@ use retry::Patience;
 pub fn needed_files(files: &[String]) -> Result<Vec<&str>, String> {
     choose::choose(files)
 }
+
+/// One of these is in every model's folder.
+const TOKENIZERS: [&str; 3] = ["tokenizer.json", "vocab.json", "textual/tokenizer.json"];
 
 /// The hub, or a mirror of it, and its cache.
 pub struct Hub {
@@ -66,6 +70,11 @@ pub enum Event<'a> {
         error: &'a HubError,
         /// When it is tried again.
         wait: Duration,
+    },
+    /// The hub cannot be asked, so the model in the cache is taken as it is.
+    FromCache {
+        /// Why not.
+        error: &'a HubError,
     },
     /// Another program fetches the same file; this one waits for it.
     Other,
@@ -115,6 +124,9 @@ impl Hub {
     /// room on the disk and checksums, continues what an earlier pull has begun, and makes the
     /// snapshot once everything is there.
     ///
+    /// If the hub cannot be asked (offline, unreachable, busy) a model that is complete in the
+    /// cache will do; `watch` hears of it.
+    ///
     /// `watch` hears what happens, and can stop it.
     ///
     /// # Errors
@@ -122,13 +134,18 @@ impl Hub {
     /// a file is kept for the next pull unless it was wrong.
     pub fn pull(&self, repository: &Repository, watch: Watch<'_>) -> Result<Pulled, HubError> {
         if self.settings.offline {
-            return Err(HubError::Offline(repository.to_string()));
+            let error = HubError::Offline(repository.to_string());
+            return self.complete(repository, error, watch);
         }
         let client = Client::new(&self.settings)?;
         let endpoint = &self.settings.endpoint;
-        let listing = self
+        let listed = self
             .patience()
-            .insist(watch, || listing::fetch(&client, endpoint, repository))?;
+            .insist(watch, || listing::fetch(&client, endpoint, repository));
+        let listing = match listed {
+            Err(error) if error.is_absence() => return self.complete(repository, error, watch),
+            listed => listed?,
+        };
         let names = choose::choose(&listing.files).map_err(|reason| HubError::NoModel {
             repository: repository.to_string(),
             reason,
@@ -155,6 +172,32 @@ impl Hub {
             folder,
             commit: listing.commit,
             fetched,
+        })
+    }
+
+    /// The repository's model in the cache, if all of it is there; else `error`.
+    fn complete(
+        &self,
+        repository: &Repository,
+        error: HubError,
+        watch: Watch<'_>,
+    ) -> Result<Pulled, HubError> {
+        let is_complete = |folder: &PathBuf| {
+            let has_tokenizer = TOKENIZERS.iter().any(|name| folder.join(name).is_file());
+            // The fingerprint opens all weights and configurations.
+            let opens = |source: Source| source.fingerprint(Precision::F32).is_ok();
+            has_tokenizer && Source::folder(folder).is_ok_and(opens)
+        };
+        let folder = self.find(repository).into_iter().find(is_complete);
+        let Some(folder) = folder else {
+            return Err(error);
+        };
+        retry::tell(watch, Event::FromCache { error: &error })?;
+        let commit = folder.file_name().unwrap_or_default();
+        Ok(Pulled {
+            commit: commit.to_string_lossy().into_owned(),
+            folder,
+            fetched: 0,
         })
     }
 

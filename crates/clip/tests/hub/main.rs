@@ -507,6 +507,43 @@ fn offline_asks_nobody() {
     assert_eq!(server.requests().len(), 0);
 }
 
+/// A model that is complete in the cache will do when the hub cannot be asked, and a part will not.
+#[test]
+fn a_complete_model_in_the_cache_is_used_when_the_hub_cannot_be_asked() {
+    let weights = weights();
+    let mut client = Client::of(&Server::good(&files(&weights)));
+    let pulled = client.pull().expect("pulled");
+    let hotel = |_: &Request, _| Reply::new(200, "<html>").with("content-type", "text/html");
+    let servers = [
+        Server::start(&[], Box::new(|_, _| Reply::new(503, ""))),
+        Server::start(&[], Box::new(hotel)),
+    ];
+    let mut urls = vec![None, Some("http://127.0.0.1:9".to_owned())];
+    urls.extend(servers.iter().map(|server| Some(server.url.clone())));
+    for url in &urls {
+        client.settings.offline = url.is_none();
+        client.settings.endpoint = url.clone().unwrap_or_default();
+        let mut told = 0;
+        let found = client.watched(&mut |event| {
+            told += u32::from(matches!(event, Event::FromCache { .. }));
+            ControlFlow::Continue(())
+        });
+        let found = found.expect("found");
+        assert_eq!((told, found.fetched), (1, 0), "{url:?}");
+        assert_eq!(
+            (found.folder, found.commit),
+            (pulled.folder.clone(), pulled.commit.clone())
+        );
+    }
+    fs::remove_file(pulled.folder.join("tokenizer.json")).expect("removed");
+    for url in urls {
+        client.settings.offline = url.is_none();
+        client.settings.endpoint = url.unwrap_or_default();
+        let error = client.pull().expect_err("not complete");
+        assert!(error.is_absence(), "{error}");
+    }
+}
+
 #[test]
 fn a_cache_that_cannot_be_written_and_a_hub_that_is_not_there_are_named() {
     let weights = weights();

@@ -88,7 +88,7 @@ mod tests {
         );
         assert_eq!(
             find("siglip2-so400m-14-378"),
-            "phototag model pull siglip2-so400m-14-378"
+            "phototag model pull siglip2-so400m-14-378 (about 4.6 GB)"
         );
     }
 }

@@ -22,11 +22,19 @@ pub fn pull(args: &PullArgs, models: &Models, console: &Console) -> Result<Endin
         match event {
             Event::Progress { done, total } => bar.set(done, total),
             Event::Retry { error, wait } => {
-                let reason = error.to_string();
-                let reason = reason.split("\n\n").next().unwrap_or_default();
+                let reason = first_part(error);
                 console.warn(&format!(
                     "{reason}; trying again in {:.1} s",
                     wait.as_secs_f64()
+                ));
+            }
+            Event::FromCache { error } => {
+                let reason = match error {
+                    HubError::Offline(_) => "HF_HUB_OFFLINE is set".to_owned(),
+                    error => first_part(error),
+                };
+                console.warn(&format!(
+                    "{reason}; using the model in the cache as it is, which may not be the newest"
                 ));
             }
             Event::Other => {
@@ -68,4 +76,10 @@ pub fn pull(args: &PullArgs, models: &Models, console: &Console) -> Result<Endin
     }
     writeln!(out, "Next: phototag tag DIR --model {}", args.name)?;
     Ok(Ending::Done)
+}
+
+/// What happened, without the way out.
+fn first_part(error: &HubError) -> String {
+    let text = error.to_string();
+    text.split("\n\n").next().unwrap_or_default().to_owned()
 }
