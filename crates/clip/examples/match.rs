@@ -9,14 +9,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let model = Source::folder(folder.as_ref())?.load(Precision::F32)?;
     let rgb = image::open(photo)?.into_rgb8();
-    let pixels =
-        Pixels::new(rgb.width(), rgb.height(), rgb.into_raw()).ok_or("an empty picture")?;
-    let image = model
-        .embed_images(&[model.preprocess().prepare(&pixels)])?
-        .remove(0);
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    for (text, vector) in texts.iter().zip(model.embed_texts(&texts)?) {
-        let similarity: f32 = image.iter().zip(&vector).map(|(a, b)| a * b).sum();
+    let (width, height) = rgb.dimensions();
+    let pixels = Pixels::new(width, height, rgb.into_raw()).ok_or("an empty picture")?;
+    let picture = &model.embed_images(&[model.preprocess().prepare(&pixels)])?[0];
+    for (text, vector) in texts.iter().zip(model.embed_texts(texts)?) {
+        let similarity: f32 = picture.iter().zip(&vector).map(|(a, b)| a * b).sum();
         println!("{similarity:.4} {text}");
     }
     Ok(())

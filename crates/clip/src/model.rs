@@ -14,7 +14,8 @@ pub(crate) trait Encoder: Send + Sync {
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error>;
 }
 
-/// A model in memory. Its methods may be called from several threads at once.
+/// A model in memory, from [`Source::load`](crate::Source::load). Its methods may be called from
+/// several threads at once; each uses all cores.
 pub struct Model {
     encoder: Box<dyn Encoder>,
 }
@@ -26,7 +27,7 @@ impl Model {
         }
     }
 
-    /// How many values a vector has.
+    /// How many values a vector has: 512 for ViT-B-32, 768 for ViT-L-14 and SigLIP's base models.
     pub fn dimensions(&self) -> usize {
         self.encoder.dimensions()
     }
@@ -37,7 +38,12 @@ impl Model {
     }
 
     /// One vector a picture, in order, `[images][dimensions]`, each of unit length. A picture's
-    /// vector does not depend on the others given with it, nor on the number of threads.
+    /// vector does not depend on the others given with it, nor on the number of threads. The same
+    /// as open_clip's `encode_image(..., normalize=True)`.
+    ///
+    /// # Errors
+    /// [`Error::PictureSize`] if a picture was prepared for another model, [`Error::Run`] if the
+    /// model cannot compute, or computes a vector without direction (zero, or not finite).
     pub fn embed_images(&self, images: &[Prepared]) -> Result<Vec<Vec<f32>>, Error> {
         let expected = self.preprocess().size();
         for (index, image) in images.iter().enumerate() {
@@ -53,10 +59,19 @@ impl Model {
         self.encoder.embed_images(images)
     }
 
-    /// One vector a text, in order, `[texts][dimensions]`, each of unit length. A text longer
-    /// than the model's context is cut there.
-    pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error> {
-        self.encoder.embed_texts(texts)
+    /// One vector a text, in order, `[texts][dimensions]`, each of unit length; its dot product
+    /// with a picture's is their cosine similarity. The same as open_clip's tokenizer followed by
+    /// `encode_text(..., normalize=True)`: a text is cleaned as open_clip cleans it, whichever
+    /// library the files are of, and one longer than the model's context (77 tokens for CLIP, 64
+    /// for most of SigLIP) is cut there, its closing token kept. What ftfy does for wrongly
+    /// decoded text ("cafÃ©") is left out.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if the tokenizer fails, gives ids that the model does not have, or the model
+    /// cannot compute.
+    pub fn embed_texts(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Vec<f32>>, Error> {
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        self.encoder.embed_texts(&texts)
     }
 }
 

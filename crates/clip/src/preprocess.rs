@@ -12,7 +12,10 @@ use crate::resample::{Filter, Window, resize};
 /// Beyond any published model (the largest takes 512); guards against absurd configurations.
 const LARGEST_SIDE: u32 = 4096;
 
-/// How a model wants its pictures: the size, how to get there, and the scaling of the values.
+/// How a model wants its pictures: the size, how to get there, and the scaling of the values. As
+/// stated in the model's folder (open_clip's `preprocess_cfg`, transformers'
+/// `preprocessor_config.json`), with open_clip's defaults: the shorter side by bicubic
+/// interpolation, then the middle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocess {
     width: u32,
@@ -81,7 +84,8 @@ impl Preprocess {
     }
 
     /// Resizes as Pillow does (antialiased; columns first, bytes between the passes), then crops
-    /// or fills to the model's size.
+    /// or fills to the model's size: the pixels that open_clip's `image_transform` makes of the same
+    /// pixels, byte for byte. Memory and time follow the part of the picture that is kept.
     pub fn prepare(&self, pixels: &Pixels) -> Prepared {
         let resized = self.resized(pixels.width(), pixels.height());
         let x = Placement::centred(resized.0, self.width);

@@ -50,6 +50,9 @@ impl Source {
 
     /// A model in the program: the files of a model folder, by their names in it
     /// (`("visual/model.onnx", &[...])`). Nothing is copied.
+    ///
+    /// # Errors
+    /// As for [`Source::folder`].
     pub fn embedded(files: &'static [(&'static str, &'static [u8])]) -> Result<Self, Error> {
         Self::find(Files::Embedded(files))
     }

@@ -33,6 +33,8 @@ const LONGEST_CONTEXT: usize = 8192;
 pub(crate) struct TextTokens {
     tokenizer: Tokenizer,
     clean: Clean,
+    /// Whether it is CLIP's, in which open_clip gives special tokens names of its own.
+    is_clips: bool,
     context_length: usize,
     pad: i32,
 }
@@ -127,6 +129,7 @@ impl TextTokens {
             }))
             .map_err(|e| invalid(e.to_string()))?;
         Ok(Self {
+            is_clips: vocabulary::is_clips(&tokenizer),
             tokenizer,
             clean,
             context_length,
@@ -136,7 +139,10 @@ impl TextTokens {
 
     /// The ids of `text`, special tokens included, as many as it needs and at least one.
     pub(crate) fn ids(&self, text: &str) -> Result<Vec<i32>, String> {
-        let text = self.clean.apply(text);
+        let mut text = self.clean.apply(text);
+        if self.is_clips && self.clean == Clean::Lower && text.contains('<') {
+            text = vocabulary::special_spellings(&text);
+        }
         let encoding = guarded(|| self.tokenizer.encode_fast(text, true))?;
         let mut ids: Vec<i32> = encoding.get_ids().iter().map(|id| *id as i32).collect();
         if ids.is_empty() {

@@ -5,6 +5,9 @@
 //! runs of anything else; bytes as printable characters; the last piece of a word marked `</w>`;
 //! each text between `<|startoftext|>` and `<|endoftext|>`.
 
+use std::sync::LazyLock;
+
+use fancy_regex::Regex;
 use serde_json::{Map, Value, json};
 use tokenizers::Tokenizer;
 use tokenizers::processors::roberta::RobertaProcessing;
@@ -70,5 +73,60 @@ pub(crate) fn frame(tokenizer: &mut Tokenizer) {
     if let (Some(start), Some(end)) = (tokenizer.token_to_id(START), tokenizer.token_to_id(END)) {
         let frame = RobertaProcessing::new((END.into(), end), (START.into(), start));
         tokenizer.with_post_processor(Some(frame.trim_offsets(false).add_prefix_space(false)));
+    }
+}
+
+/// Whether a tokenizer is CLIP's.
+pub(crate) fn is_clips(tokenizer: &Tokenizer) -> bool {
+    tokenizer.token_to_id(START).is_some() && tokenizer.token_to_id(END).is_some()
+}
+
+/// What a word is to open_clip, which gives the special tokens names of its own.
+static OPEN_CLIPS_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let words = WORDS.replace(
+        r"<\|startoftext\|>|<\|endoftext\|>",
+        "<start_of_text>|<end_of_text>",
+    );
+    Regex::new(&words).ok()
+});
+
+/// A text that may spell special tokens, as open_clip understands it: its own names for them mean
+/// the tokens, the names in the files are ordinary text. Words come apart, which they do anyway.
+pub(crate) fn special_spellings(text: &str) -> String {
+    let Some(words) = &*OPEN_CLIPS_WORDS else {
+        return text.to_owned();
+    };
+    let token = |word| match word {
+        "<start_of_text>" => START,
+        "<end_of_text>" => END,
+        word => word,
+    };
+    let words: Vec<&str> = words
+        .find_iter(text)
+        .flatten()
+        .map(|found| token(found.as_str()))
+        .collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::special_spellings;
+
+    #[test]
+    fn special_tokens_are_spelled_as_open_clip_spells_them() {
+        for (text, expected) in [
+            ("a cat", "a cat"),
+            ("a <end_of_text>b", "a <|endoftext|> b"),
+            (
+                "<start_of_text><end_of_text>",
+                "<|startoftext|> <|endoftext|>",
+            ),
+            ("!<end_of_text>", "!< end _ of _ text >"),
+            ("a<|endoftext|>.", "a <| endoftext |>."),
+            ("it's <42", "it 's < 4 2"),
+        ] {
+            assert_eq!(special_spellings(text), expected);
+        }
     }
 }
