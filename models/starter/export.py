@@ -31,7 +31,11 @@ def visual(link, exact=False):
     chances = g.op("Softmax", g.op("Mul", logits, np.float32(1 / fit.TEMPERATURE)), axis=-1)
     meaning = g.unit(g.op("MatMul", chances, g.half(link.classes)))
     g.unit(g.op("Concat", seen, g.op("Mul", meaning, np.float32(fit.CONSE)), axis=1))
-    return finish(g, ("image", TensorProto.FLOAT, ["batch", 3, graph.SIDE, graph.SIDE]), link)
+    places = []
+    for number, channels in enumerate(graph.MAPS):
+        places.append((f"map.{number}", TensorProto.FLOAT, ["batch", channels, graph.GRID, graph.GRID]))
+        places.append((f"mean.{number}", TensorProto.FLOAT, ["batch", channels]))
+    return finish(g, ("image", TensorProto.FLOAT, ["batch", 3, graph.SIDE, graph.SIDE]), link, places)
 
 
 def textual(link, exact=False):
@@ -50,10 +54,11 @@ def textual(link, exact=False):
     return finish(g, ("text", TensorProto.INT32, ["batch", "length"]), link)
 
 
-def finish(g, source, link):
-    """The model whose output "embedding" is the value of the last node."""
+def finish(g, source, link, more=()):
+    """The model whose output "embedding" is the value of the last node; `more` outputs come after it."""
     g.nodes[-1].output[0] = "embedding"
-    return g.build([source], [("embedding", TensorProto.FLOAT, ["batch", link.directions.shape[1]])])
+    vector = ("embedding", TensorProto.FLOAT, ["batch", link.directions.shape[1]])
+    return g.build([source], [vector, *more])
 
 
 def write(folder, link, bank, chroma):

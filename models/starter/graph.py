@@ -56,6 +56,13 @@ class Graph:
         squares = self.op("ReduceSum", self.op("Mul", x, x), np.array([-1], INT64), keepdims=1)
         return self.op("Div", x, self.op("Sqrt", self.op("Add", squares, np.float32(1e-12))))
 
+    def rename(self, old, new):
+        """Gives a value another name, wherever it is used."""
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                names[:] = [new if name == old else name for name in names]
+        return new
+
     def build(self, inputs, outputs):
         """The finished model. `inputs` and `outputs` are (name, element type, shape)."""
         value = lambda spec: helper.make_tensor_value_info(*spec)
@@ -75,6 +82,8 @@ class Graph:
 # EfficientNet-Lite2: blocks per stage, and the stride of each stage's first block.
 STAGES = [(1, 1), (3, 2), (3, 2), (4, 2), (4, 1), (5, 2), (1, 1)]
 SIDE = 260
+GRID = 9
+MAPS = [208, 1280]  # channels of the two maps that are averaged
 
 
 def efficientnet(g, state, image, store):
@@ -119,10 +128,13 @@ def efficientnet(g, state, image, store):
 
 def pooled_outputs(g, state, image, store):
     """What the image vector is built from: stage 6 averaged over the picture, the last map likewise
-    (1,280 features), and the ImageNet logits."""
+    (1,280 features), and the ImageNet logits. The maps and their means are named, so that a program
+    can ask what each place of the picture would be by itself."""
     last, stages = efficientnet(g, state, image, store)
     middle = g.op("ReduceMean", stages[5], axes=[2, 3], keepdims=0)
     pooled = g.op("ReduceMean", last, axes=[2, 3], keepdims=0)
+    middle, pooled = g.rename(middle, "mean.0"), g.rename(pooled, "mean.1")
+    g.rename(stages[5], "map.0"), g.rename(last, "map.1")
     logits = g.op("Add", g.op("MatMul", pooled, store(state["_fc.weight"].T, 1)), state["_fc.bias"])
     return middle, pooled, logits
 

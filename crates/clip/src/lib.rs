@@ -46,7 +46,7 @@ mod weights;
 
 pub use error::Error;
 pub use kernels::{Precision, kernels_in_use};
-pub use model::Model;
+pub use model::{Model, Positions};
 pub use pixels::Pixels;
 pub use preprocess::{Prepared, Preprocess};
 pub use reference::Reference;

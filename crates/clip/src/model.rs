@@ -12,6 +12,20 @@ pub(crate) trait Encoder: Send + Sync {
     fn preprocess(&self) -> &Preprocess;
     fn embed_images(&self, images: &[Prepared]) -> Result<Vec<Vec<f32>>, Error>;
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error>;
+
+    /// See [`Model::embed_positions`]. Engines that cannot tell positions apart have none.
+    fn embed_positions(&self, _image: &Prepared) -> Result<Option<Positions>, Error> {
+        Ok(None)
+    }
+}
+
+/// What a model sees at each place of a picture, as vectors in the space of all others.
+#[derive(Clone, Debug)]
+pub struct Positions {
+    /// Places across and down; they cover the model's input evenly.
+    pub grid: [usize; 2],
+    /// `[down][across][dimensions]`, row by row from the top left, each of unit length.
+    pub vectors: Vec<Vec<f32>>,
 }
 
 /// A model in memory, from [`Source::load`](crate::Source::load). Its methods may be called from
@@ -45,6 +59,23 @@ impl Model {
     /// [`Error::PictureSize`] if a picture was prepared for another model, [`Error::Run`] if the
     /// model cannot compute, or computes a vector without direction (zero, or not finite).
     pub fn embed_images(&self, images: &[Prepared]) -> Result<Vec<Vec<f32>>, Error> {
+        self.check_sizes(images)?;
+        self.encoder.embed_images(images)
+    }
+
+    /// What the model sees at each place of a picture; `None` if it cannot tell.
+    ///
+    /// A class-token tower's last layer attends by values instead of queries and keys, without its
+    /// residual connection and MLP, and every patch then goes the class token's way: CLIP Surgery
+    /// (Li et al., arXiv:2304.05653) and ClearCLIP (Lan et al., arXiv:2407.12442), who found that
+    /// queries and keys of the last layer mix patches up. With attention pooling, each patch is pooled
+    /// alone, as in MaskCLIP (Zhou et al., arXiv:2112.01071).
+    pub fn embed_positions(&self, image: &Prepared) -> Result<Option<Positions>, Error> {
+        self.check_sizes(std::slice::from_ref(image))?;
+        self.encoder.embed_positions(image)
+    }
+
+    fn check_sizes(&self, images: &[Prepared]) -> Result<(), Error> {
         let expected = self.preprocess().size();
         for (index, image) in images.iter().enumerate() {
             let actual = (image.pixels().width(), image.pixels().height());
@@ -56,7 +87,7 @@ impl Model {
                 });
             }
         }
-        self.encoder.embed_images(images)
+        Ok(())
     }
 
     /// One vector a text, in order, `[texts][dimensions]`, each of unit length; its dot product

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::config::{Architecture, Layout};
 use crate::files::Files;
 use crate::kernels::{Kernels, Precision};
-use crate::model::{Encoder, unit_vector};
+use crate::model::{Encoder, Positions, unit_vector};
 use crate::text::TextTower;
 use crate::tokens::TextTokens;
 use crate::transformer::Arithmetic;
@@ -79,12 +79,14 @@ impl NativeModel {
             chunks
                 .iter()
                 .flat_map(|values| values.chunks_exact(self.dimensions))
-                .map(|values| {
-                    unit_vector(values.to_vec())
-                        .ok_or_else(|| Error::run(&self.path, "gave a vector without direction"))
-                })
+                .map(|values| self.unit(values))
                 .collect()
         })
+    }
+
+    fn unit(&self, values: &[f32]) -> Result<Vec<f32>, Error> {
+        unit_vector(values.to_vec())
+            .ok_or_else(|| Error::run(&self.path, "gave a vector without direction"))
     }
 }
 
@@ -101,6 +103,16 @@ impl Encoder for NativeModel {
         self.in_chunks(images, self.vision.tokens(), |images| {
             Ok(self.vision.embed(images))
         })
+    }
+
+    fn embed_positions(&self, image: &Prepared) -> Result<Option<Positions>, Error> {
+        let values = rten::thread_pool().run(|| self.vision.embed_positions(image));
+        let vectors = values
+            .chunks_exact(self.dimensions)
+            .map(|values| self.unit(values))
+            .collect::<Result<_, _>>()?;
+        let grid = self.vision.grid();
+        Ok(Some(Positions { grid, vectors }))
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error> {

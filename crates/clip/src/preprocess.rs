@@ -103,6 +103,22 @@ impl Preprocess {
         Prepared(Pixels::new(self.width, self.height, rgb).expect("resized to the model's size"))
     }
 
+    /// The part of a picture of `width` by `height` that the model's input shows: left, top, width
+    /// and height, in parts of the picture's sides. It goes beyond the picture where that is filled
+    /// up.
+    pub fn shown(&self, width: u32, height: u32) -> [f64; 4] {
+        let resized = self.resized(width, height);
+        let side = |resized: u32, target: u32| {
+            let placement = Placement::centred(resized, target);
+            let start = f64::from(placement.skip) - f64::from(placement.before);
+            let whole = f64::from(resized);
+            (start / whole, f64::from(target) / whole)
+        };
+        let ((left, across), (top, down)) =
+            (side(resized.0, self.width), side(resized.1, self.height));
+        [left, top, across, down]
+    }
+
     fn filled(&self, rgb: &[u8], x: &Placement, y: &Placement) -> Vec<u8> {
         let row_bytes = self.width as usize * 3;
         let mut canvas = self.fill.repeat(self.width as usize * self.height as usize);
@@ -251,6 +267,16 @@ mod tests {
         assert_eq!(tall.resized(100, 100), (384, 384));
         let squash = preprocess(r#"{"resize_mode": "squash"}"#).expect("good");
         assert_eq!(squash.resized(1000, 667), (224, 224));
+    }
+
+    #[test]
+    fn what_is_shown_is_the_middle_or_all_with_its_fill() {
+        let shortest = preprocess(r#"{"size": 100}"#).expect("good");
+        assert_eq!(shortest.shown(200, 100), [0.25, 0.0, 0.5, 1.0]);
+        let longest = preprocess(r#"{"size": 100, "resize_mode": "longest"}"#).expect("good");
+        assert_eq!(longest.shown(200, 100), [0.0, -0.5, 1.0, 2.0]);
+        let squash = preprocess(r#"{"resize_mode": "squash"}"#).expect("good");
+        assert_eq!(squash.shown(200, 100), [0.0, 0.0, 1.0, 1.0]);
     }
 
     #[test]

@@ -325,6 +325,42 @@ impl Block {
     }
 }
 
+impl Block {
+    /// What the tokens of one sequence are after this block, were each to attend to those whose
+    /// values are like its own, with neither residual connection nor MLP. `[tokens][width]`.
+    pub(crate) fn attend_by_value(&self, x: &[f32], memory: &mut Memory) -> Vec<f32> {
+        let Attention {
+            arithmetic,
+            heads,
+            key_value,
+            out,
+            ..
+        } = &self.attention;
+        let width = key_value.weights.inputs();
+        key_value.encode(x, Some(&self.before_attention), &mut memory.operand);
+        let mut values = vec![0.0; 2 * x.len()];
+        key_value.multiply(&memory.operand, Then::Store, &mut values);
+        let mut query = Vec::with_capacity(x.len());
+        for row in values.chunks_exact_mut(2 * width) {
+            let (keys, values) = row.split_at_mut(width);
+            keys.copy_from_slice(values);
+            query.extend_from_slice(values);
+        }
+        let tokens = 0..x.len() / width;
+        let whole = std::slice::from_ref(&tokens);
+        let mut attended = vec![0.0; x.len()];
+        attend_all(
+            *arithmetic,
+            (&query, whole),
+            (&values, whole),
+            *heads,
+            Sight::Whole,
+            &mut attended,
+        );
+        out.apply(&attended)
+    }
+}
+
 /// Attention of several heads between the projections around it.
 pub(crate) struct Attention {
     arithmetic: Arithmetic,

@@ -209,6 +209,43 @@ impl VisionTower {
         }
     }
 
+    /// Patches across and down.
+    pub(crate) fn grid(&self) -> [usize; 2] {
+        self.grid
+    }
+
+    /// One vector a patch, not yet of unit length: see [`crate::Model::embed_positions`].
+    pub(crate) fn embed_positions(&self, image: &Prepared) -> Vec<f32> {
+        let mut x = self.embed_patches(std::slice::from_ref(image));
+        if let Some(norm) = &self.norm_first {
+            x = norm.apply(&x);
+        }
+        let mut memory = Memory::EMPTY;
+        let tokens = 0..self.tokens();
+        let whole = std::slice::from_ref(&tokens);
+        let (last, blocks) = match (&self.head, self.blocks.split_last()) {
+            (Head::Projection { .. }, Some((last, blocks))) => (Some(last), blocks),
+            _ => (None, &self.blocks[..]),
+        };
+        for block in blocks {
+            block.apply(&mut x, whole, Sight::Whole, &mut memory);
+        }
+        if let Some(last) = last {
+            x = last.attend_by_value(&x, &mut memory);
+        }
+        let without_class = usize::from(self.class_token.is_some()) * self.width;
+        let patches = &x[without_class..];
+        match &self.head {
+            Head::Projection { norm, projection } => projection.apply(&norm.apply(patches)),
+            Head::Attention(head) => {
+                let ones: Vec<Range<usize>> = (0..patches.len() / self.width)
+                    .map(|at| at..at + 1)
+                    .collect();
+                head.apply(patches, &ones, &mut memory)
+            }
+        }
+    }
+
     /// `[images * tokens][width]`: each patch projected, the class token before them, positions
     /// added.
     fn embed_patches(&self, images: &[Prepared]) -> Vec<f32> {

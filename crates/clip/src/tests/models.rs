@@ -184,3 +184,26 @@ fn a_picture_prepared_for_another_model_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn positions_are_the_references() {
+    for name in ["clip", "siglip"] {
+        let expected: Vec<Vec<f32>> = json(&format!("{name}/positions.json"));
+        let model = load(name);
+        let prepared = model
+            .preprocess()
+            .prepare(&picture(&format!("{name}/input.png")));
+        let positions = model.embed_positions(&prepared).expect("runs");
+        let positions = positions.expect("a tower of patches");
+        assert_eq!(positions.grid, [4, 4]);
+        assert_eq!(positions.vectors.len(), expected.len());
+        for (place, (vector, expected)) in positions.vectors.iter().zip(&expected).enumerate() {
+            let off = distance(vector, expected);
+            assert!(off < 1e-6, "{name}: place {place} off by {off}");
+        }
+    }
+    let onnx = load("onnx");
+    let prepared = onnx.preprocess().prepare(&picture("onnx/input.png"));
+    let positions = onnx.embed_positions(&prepared).expect("runs");
+    assert!(positions.is_none(), "this graph names no maps");
+}

@@ -4,16 +4,19 @@
 //! is as fast as batches on a CPU, and it is what makes a vector independent of its neighbours:
 //! a graph quantised dynamically takes its scale from the whole batch.
 
+mod positions;
+
 use std::path::PathBuf;
 
 use rayon::prelude::*;
 use rten::{DataType, Dimension, ModelOptions, NodeId, Value, ValueOrView, ValueType};
 use serde::Deserialize;
 
+use self::positions::Maps;
 use crate::clean::Clean;
 use crate::config::TokenizerOptions;
 use crate::files::{Bytes, Files};
-use crate::model::{Encoder, unit_vector};
+use crate::model::{Encoder, Positions, unit_vector};
 use crate::preprocess::PreprocessConfig;
 use crate::tokens::TextTokens;
 use crate::{Error, Prepared, Preprocess};
@@ -41,6 +44,7 @@ struct TextConfig {
 pub(crate) struct OnnxPair {
     visual: Graph,
     textual: Graph,
+    maps: Option<Maps>,
     mask: Option<NodeId>,
     /// The graph takes texts of one length only.
     fixed_length: bool,
@@ -97,6 +101,7 @@ impl OnnxPair {
             }
         }
         let mut pair = Self {
+            maps: Maps::of(&visual.model),
             visual,
             textual,
             mask,
@@ -112,7 +117,8 @@ impl OnnxPair {
         Ok(pair)
     }
 
-    fn image(&self, image: &Prepared) -> Result<Vec<f32>, Error> {
+    /// A picture as the graph takes it.
+    fn input(&self, image: &Prepared) -> Result<Value, Error> {
         let pixels = image.pixels();
         let (width, height) = (pixels.width() as usize, pixels.height() as usize);
         let scaling = self.preprocess.scaling();
@@ -121,8 +127,12 @@ impl OnnxPair {
             let samples = pixels.rgb()[channel..].iter().step_by(3);
             planes.extend(samples.map(|sample| f32::from(*sample) * scale + shift));
         }
-        let input = Value::from_shape([1, 3, height, width], planes)
-            .map_err(|e| Error::run(&self.visual.path, e))?;
+        Value::from_shape([1, 3, height, width], planes)
+            .map_err(|e| Error::run(&self.visual.path, e))
+    }
+
+    fn image(&self, image: &Prepared) -> Result<Vec<f32>, Error> {
+        let input = self.input(image)?;
         self.visual.run(vec![(self.visual.input, input.into())])
     }
 
@@ -165,6 +175,14 @@ impl Encoder for OnnxPair {
 
     fn embed_images(&self, images: &[Prepared]) -> Result<Vec<Vec<f32>>, Error> {
         rten::thread_pool().run(|| images.par_iter().map(|image| self.image(image)).collect())
+    }
+
+    fn embed_positions(&self, image: &Prepared) -> Result<Option<Positions>, Error> {
+        let Some(maps) = &self.maps else {
+            return Ok(None);
+        };
+        let input = self.input(image)?;
+        rten::thread_pool().run(|| maps.positions(&self.visual, input).map(Some))
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error> {
