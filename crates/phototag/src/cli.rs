@@ -2,6 +2,7 @@
 //!
 //! Nothing is read or resolved here; [`crate::collection`] makes of it what a run works with.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -30,12 +31,35 @@ pub struct Cli {
     pub quiet: bool,
 }
 
+/// What subtracts a text from a search.
+pub const MINUS: char = '\u{2212}';
+
+/// The command line. `search` subtracts what begins with a hyphen, which the parser would take for
+/// flags: a real minus sign replaces it there.
+pub fn arguments() -> impl Iterator<Item = OsString> {
+    let mut searching = false;
+    std::env::args_os().enumerate().map(move |(at, argument)| {
+        searching |= at > 0 && argument == "search";
+        match argument.to_str().and_then(|text| text.strip_prefix('-')) {
+            Some(text) if searching && text.chars().count() > 1 && !text.starts_with('-') => {
+                format!("{MINUS}{text}").into()
+            }
+            _ => argument,
+        }
+    })
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Init(InitArgs),
     Tag(TagArgs),
     Scores(ScoresArgs),
     Embed(EmbedArgs),
+    Learn(LearnArgs),
+    Eval(EvalArgs),
+    Explain(ExplainArgs),
+    Search(SearchArgs),
+    Tune(TuneArgs),
     Gallery(GalleryArgs),
     /// Get models, and see which are there
     ///
@@ -126,6 +150,9 @@ pub struct TagArgs {
     #[command(flatten)]
     pub collection: CollectionArgs,
 
+    #[command(flatten)]
+    pub exactness: ExactnessArgs,
+
     /// Where tags.json is written [default: tags.json in the photo folder]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -159,6 +186,9 @@ pub struct ScoresArgs {
     #[command(flatten)]
     pub collection: CollectionArgs,
 
+    #[command(flatten)]
+    pub exactness: ExactnessArgs,
+
     /// How to print them
     #[arg(long, value_enum, default_value_t = ScoresFormat::Table)]
     pub format: ScoresFormat,
@@ -169,6 +199,237 @@ pub enum ScoresFormat {
     Json,
     Csv,
     Table,
+}
+
+/// Say why a photo has its tags, and why not others
+///
+/// For each category, the nearest to its threshold first: score, threshold, rank among all photos,
+/// the prompt that fits best, what was learned or corrected, and the photos with this tag that look
+/// most alike.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The photo
+    #[arg(value_name = "PHOTO")]
+    pub photo: PathBuf,
+
+    /// The photo folder that it belongs to [default: the nearest above it that has an index]
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+
+    /// Explain only this category
+    #[arg(long, value_name = "ID")]
+    pub category: Option<String>,
+
+    /// Write the photo as PNG, lit where the evidence for --category lies, or for its first tag
+    #[arg(long, value_name = "FILE")]
+    pub heatmap: Option<PathBuf>,
+
+    /// Write all of it as a page, with a heatmap for each category
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// The catalog [default: phototag.toml in the photo folder, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The model: a name, or a model's folder [default: what the catalog says]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+
+    #[command(flatten)]
+    pub exactness: ExactnessArgs,
+
+    /// Where the index is kept [default: .phototag/index.sqlite in the photo folder]
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
+
+    /// What names a photo
+    #[arg(long, value_enum, default_value_t = KeyStyle::Stem)]
+    pub key: KeyStyle,
+}
+
+/// Say how good the tags are, and where they fail
+///
+/// Compares the tags that scores alone give with what you say is right: labels.json, and the photos
+/// named in overrides.json. Without labels yet, --sample 60 draws photos and writes a page to mark
+/// them on.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    pub collection: CollectionArgs,
+
+    #[command(flatten)]
+    pub exactness: ExactnessArgs,
+
+    #[command(flatten)]
+    pub truth: TruthArgs,
+
+    /// Draw about so many photos for a spot check, and write the page to mark them on
+    #[arg(long, value_name = "N")]
+    pub sample: Option<NonZeroUsize>,
+
+    /// Where the page is written [default: .phototag/eval.html or spot-check.html in the photo folder]
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Print the figures as JSON, and write no page
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Write thresholds into phototag.toml; comments and order stay
+///
+/// Without labels, thresholds that give as many tags as you want. With labels (labels.json, or photos
+/// named in overrides.json), thresholds for the best F1 or a wanted precision, chosen by
+/// cross-validation. Measured categories keep theirs unless --share names them.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    #[command(flatten)]
+    pub collection: CollectionArgs,
+
+    #[command(flatten)]
+    pub truth: TruthArgs,
+
+    /// Tags per photo on average, by scores alone [default: tags_per_photo of the catalog]
+    #[arg(long, value_name = "TAGS")]
+    pub target: Option<f64>,
+
+    /// How many photos a category should have: wildlife=20%, or wildlife=150
+    #[arg(long, value_name = "ID=SHARE", value_parser = share)]
+    pub share: Vec<(String, Share)>,
+
+    /// The precision to reach on photos not seen, from labels: 0.95
+    #[arg(long, value_name = "P", conflicts_with = "target", value_parser = precision)]
+    pub precision: Option<f64>,
+
+    /// Show what would change, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// So many photos.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Share {
+    /// Of all photos, 0 to 1.
+    Part(f64),
+    Count(usize),
+}
+
+fn share(text: &str) -> Result<(String, Share), String> {
+    let (id, amount) = text
+        .rsplit_once('=')
+        .ok_or("write it as wildlife=20% or wildlife=150")?;
+    let share = match amount.strip_suffix('%') {
+        Some(percent) => percent
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|percent| (0.0..=100.0).contains(percent))
+            .map(|percent| Share::Part(percent / 100.0)),
+        None => amount.trim().parse().ok().map(Share::Count),
+    };
+    let share = share.ok_or_else(|| format!("{amount:?} is neither a percentage nor a count"))?;
+    Ok((id.to_owned(), share))
+}
+
+fn precision(text: &str) -> Result<f64, String> {
+    let precision = text.parse().map_err(|_| "not a number".to_owned())?;
+    if precision > 0.0 && precision <= 1.0 {
+        Ok(precision)
+    } else {
+        Err("a precision lies between 0 and 1".to_owned())
+    }
+}
+
+/// Try a description: the photos that it fits best, at once
+///
+/// Searches what is in the index. Texts are averaged; one with a minus before it is subtracted
+/// (phototag search DIR "a beach" "-people"). With --like, photos that look like this one; with
+/// both, photos that do both.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// The photo folder
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+
+    /// Descriptions, as captions under such a photo
+    #[arg(value_name = "TEXT", required_unless_present = "like", value_parser = search_text)]
+    pub texts: Vec<String>,
+
+    /// An example photo
+    #[arg(long, value_name = "PHOTO")]
+    pub like: Option<PathBuf>,
+
+    /// How many photos to show
+    #[arg(long, value_name = "N", default_value = "20")]
+    pub top: NonZeroUsize,
+
+    /// Show only photos with at least this score
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    pub min: Option<f32>,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write a page with the photos
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// The model: a name, or a model's folder [default: what the catalog says]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+
+    #[command(flatten)]
+    pub exactness: ExactnessArgs,
+
+    /// The catalog [default: phototag.toml in the photo folder, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Where the index is kept [default: .phototag/index.sqlite in the photo folder]
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
+}
+
+fn search_text(text: &str) -> Result<String, String> {
+    if text.trim_matches(['-', MINUS, ' ']).is_empty() {
+        return Err("a description needs words".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Learn from your corrections: better tags for all photos
+///
+/// Learns from overrides.json and labels.json, for each category by itself, and keeps what
+/// cross-validation finds to be better than before; `tag` uses it from then on. What you said by
+/// hand still wins. Run it again after further corrections, or after changing the model or prompts.
+#[derive(Debug, Args)]
+pub struct LearnArgs {
+    #[command(flatten)]
+    pub collection: CollectionArgs,
+
+    #[command(flatten)]
+    pub exactness: ExactnessArgs,
+
+    #[command(flatten)]
+    pub truth: TruthArgs,
+
+    /// Forget all that was learned
+    #[arg(long)]
+    pub forget: bool,
+}
+
+/// What the owner says is right.
+#[derive(Debug, Args)]
+pub struct TruthArgs {
+    /// All tags of some photos, in the shape of tags.json [default: labels.json in the photo folder]
+    #[arg(long, value_name = "FILE")]
+    pub labels: Vec<PathBuf>,
+
+    /// Your corrections [default: overrides.json in the photo folder]
+    #[arg(long, value_name = "FILE")]
+    pub overrides: Option<PathBuf>,
 }
 
 /// Print raw vectors as JSON lines: files in the order given, then texts
@@ -186,10 +447,8 @@ pub struct EmbedArgs {
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 
-    /// How exactly to compute with models in safetensors [default: the fastest here that is as good
-    /// as exact]
-    #[arg(long)]
-    pub precision: Option<Precision>,
+    #[command(flatten)]
+    pub exactness: ExactnessArgs,
 }
 
 /// Put your tags on the web: a whole site, or filter buttons for a page that exists
@@ -255,11 +514,6 @@ pub struct CollectionArgs {
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 
-    /// How exactly to compute with models in safetensors [default: the fastest here that is as good
-    /// as exact]
-    #[arg(long)]
-    pub precision: Option<Precision>,
-
     /// Where the index is kept [default: .phototag/index.sqlite in the photo folder]
     #[arg(long, value_name = "FILE")]
     pub index: Option<PathBuf>,
@@ -271,6 +525,42 @@ pub struct CollectionArgs {
     /// How many photos are decoded at a time [default: one for each core]
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+}
+
+/// For every command that embeds, but `tune`, whose `--precision` is the one of tags.
+#[derive(Debug, Args)]
+pub struct ExactnessArgs {
+    /// How exactly to compute with models in safetensors [default: the fastest here that is as good
+    /// as exact]
+    #[arg(long)]
+    pub precision: Option<Precision>,
+}
+
+/// `--precision`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Precision {
+    /// Single precision
+    F32,
+    /// Factors of 16 bits: as good as exact, and fast on processors with a unit for them
+    Bf16,
+    /// Factors of 8 bits: fastest, vectors slightly off, kept apart from the others
+    Int8,
+}
+
+impl ExactnessArgs {
+    pub fn precision(&self) -> Option<clip::Precision> {
+        self.precision.map(Into::into)
+    }
+}
+
+impl From<Precision> for clip::Precision {
+    fn from(asked: Precision) -> Self {
+        match asked {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+            Precision::Int8 => Self::Int8,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -292,27 +582,6 @@ mod tests {
                     argument.get_id()
                 );
             }
-        }
-    }
-}
-
-/// `--precision`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Precision {
-    /// Single precision
-    F32,
-    /// Factors of 16 bits: as good as exact, and fast on processors with a unit for them
-    Bf16,
-    /// Factors of 8 bits: fastest, vectors slightly off, kept apart from the others
-    Int8,
-}
-
-impl From<Precision> for clip::Precision {
-    fn from(asked: Precision) -> Self {
-        match asked {
-            Precision::F32 => Self::F32,
-            Precision::Bf16 => Self::Bf16,
-            Precision::Int8 => Self::Int8,
         }
     }
 }

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
-use phototag_clip::{Model, Precision, Reference, Source};
+use phototag_clip::{Model, Positions, Precision, Prepared, Reference, Source};
 
 use crate::models::Models;
+use crate::{photo, pipeline};
 
 /// The model in the box, as catalogs and flags call it.
 pub const STARTER: &str = "starter";
@@ -51,6 +52,40 @@ impl Encoder {
             })
             .as_ref()
             .map_err(|error| anyhow::anyhow!("the model {:?} cannot be loaded: {error}", self.name))
+    }
+
+    /// A photo's vector, or why the photo cannot be read; an error if the model fails.
+    pub fn embed_photo(&self, file: &Path) -> Result<Result<Vec<f32>, String>> {
+        let model = self.model()?;
+        Ok(match self.prepared(file)? {
+            Ok((picture, _)) => Ok(model.embed_images(&[picture])?.swap_remove(0)),
+            Err(reason) => Err(reason),
+        })
+    }
+
+    /// What the model sees at each place of a photo, and which part of the photo that is
+    /// ([`phototag_clip::Preprocess::shown`]); `None` if the model cannot tell.
+    pub fn embed_positions(&self, file: &Path) -> Result<Option<(Positions, [f64; 4])>> {
+        let (picture, shown) = self
+            .prepared(file)?
+            .map_err(|reason| anyhow::anyhow!("{}: {reason}", file.display()))?;
+        let positions = self.model()?.embed_positions(&picture)?;
+        Ok(positions.map(|positions| (positions, shown)))
+    }
+
+    fn prepared(&self, file: &Path) -> Result<Result<(Prepared, [f64; 4]), String>> {
+        let preprocess = self.model()?.preprocess();
+        let decoded = pipeline::read_file(file)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| {
+                photo::decode(&bytes, |width, height| preprocess.resized(width, height))
+                    .map_err(|reason| reason.to_string())
+            });
+        Ok(decoded.map(|photo| {
+            let pixels = &photo.pixels;
+            let shown = preprocess.shown(pixels.width(), pixels.height());
+            (preprocess.prepare(pixels), shown)
+        }))
     }
 
     /// The bank of reference images that the model carries, if it does.

@@ -9,15 +9,24 @@ mod collection;
 mod console;
 mod decide;
 mod encoder;
+mod evaluate;
+#[cfg(test)]
+mod experiments;
+mod explain;
 mod gallery;
 mod index;
 mod interrupt;
+mod labels;
+mod learn;
+mod learned;
 mod models;
 mod overrides;
+mod page;
 mod photo;
 mod pipeline;
 mod scan;
 mod score;
+mod statistics;
 mod summary;
 mod tags;
 
@@ -31,7 +40,7 @@ use cmd::Ending;
 use console::Console;
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match run(Cli::parse_from(cli::arguments())) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Unreadable) => ExitCode::from(1),
         Ok(Ending::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
@@ -53,6 +62,11 @@ fn run(cli: Cli) -> anyhow::Result<Ending> {
         Command::Tag(args) => cmd::tag::tag(args, &console),
         Command::Scores(args) => cmd::scores::scores(args, &console),
         Command::Embed(args) => cmd::embed::embed(&args, &console),
+        Command::Learn(args) => cmd::learn::learn(args, &console),
+        Command::Search(args) => cmd::search::search(args, &console),
+        Command::Tune(args) => cmd::tune::tune(args, &console),
+        Command::Eval(args) => cmd::eval::eval(args, &console),
+        Command::Explain(args) => cmd::explain::explain(args, &console),
         Command::Gallery(args) => cmd::gallery::gallery(&args, &console),
         Command::Model { command } => cmd::model::model(&command, &console),
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::catalog::Catalog;
@@ -20,19 +20,21 @@ pub const FILE_NAME: &str = "overrides.json";
 #[derive(Debug, Default)]
 pub struct Overrides(Vec<(String, Correction)>);
 
+/// What is said about one photo.
 #[derive(Debug, serde::Deserialize)]
 #[serde(
     untagged,
     expecting = "expected a list of categories, or {\"add\": [...], \"remove\": [...]}"
 )]
-enum Correction {
+pub enum Correction {
     Replace(BTreeSet<String>),
     Change(Change),
 }
 
+/// Tags to add and to remove.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Change {
+pub struct Change {
     #[serde(default)]
     add: BTreeSet<String>,
     #[serde(default)]
@@ -60,20 +62,26 @@ impl Overrides {
             serde_json::from_str(text).context("not overrides as phototag reads them")?;
         for (key, correction) in &overrides.0 {
             for id in correction.categories() {
-                if let Err(nearest) = catalog.find(id) {
-                    let way_out = match nearest {
-                        Some(nearest) => format!("Did you mean {nearest:?}?"),
-                        None => {
-                            let ids: Vec<_> =
-                                catalog.categories.iter().map(|c| c.id.as_str()).collect();
-                            format!("The catalog has: {}.", ids.join(", "))
-                        }
-                    };
-                    bail!("photo {key:?}: the catalog has no category {id:?}\n\n{way_out}");
-                }
+                catalog
+                    .known(id)
+                    .with_context(|| format!("photo {key:?}"))?;
             }
         }
         Ok(overrides)
+    }
+
+    /// What is said about a photo.
+    pub fn get(&self, key: &str) -> Option<&Correction> {
+        self.0
+            .iter()
+            .find(|(named, _)| named == key)
+            .map(|(_, correction)| correction)
+    }
+
+    /// Keys that name none of these photos.
+    pub fn strangers<'a>(&'a self, photos: &BTreeSet<&str>) -> Vec<&'a str> {
+        let keys = self.0.iter().map(|(key, _)| key.as_str());
+        keys.filter(|key| !photos.contains(key)).collect()
     }
 
     /// Corrects tags in place. Returns how many photos were corrected, and the keys that name no photo.
@@ -106,6 +114,16 @@ impl Overrides {
 }
 
 impl Correction {
+    /// Whether the photo has a tag; `None` if nothing is said about it.
+    pub fn says(&self, id: &str) -> Option<bool> {
+        match self {
+            Self::Replace(by) => Some(by.contains(id)),
+            Self::Change(change) if change.add.contains(id) => Some(true),
+            Self::Change(change) if change.remove.contains(id) => Some(false),
+            Self::Change(_) => None,
+        }
+    }
+
     fn categories(&self) -> impl Iterator<Item = &String> {
         let (first, second) = match self {
             Self::Replace(by) => (by, None),

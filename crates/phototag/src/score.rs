@@ -74,7 +74,7 @@ impl Scorer {
 }
 
 /// The normalised mean of unit vectors; zeros if they cancel out.
-fn mean_direction(vectors: &[Vec<f32>]) -> Vec<f32> {
+pub fn mean_direction(vectors: &[Vec<f32>]) -> Vec<f32> {
     let mut sum = vec![0.0_f32; vectors.first().map_or(0, Vec::len)];
     for vector in vectors {
         for (total, x) in sum.iter_mut().zip(vector) {
@@ -88,7 +88,8 @@ fn mean_direction(vectors: &[Vec<f32>]) -> Vec<f32> {
     sum
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+/// The sum of products.
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     // Eight sums that do not wait for each other, so that the compiler can use wide registers.
     let mut sums = [0.0_f32; 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));

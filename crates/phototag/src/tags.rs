@@ -19,6 +19,15 @@ pub type Tags = Vec<(String, BTreeSet<String>)>;
 /// Reads tags.json at `path`; `None` if there is none. An error if what stands there is not ours to
 /// overwrite.
 pub fn read(path: &Path) -> Result<Option<Tags>> {
+    parse(path).map_err(|error| {
+        anyhow::anyhow!(
+            "{error:#}, so it is not overwritten\n\nMove it away, or write elsewhere with --out FILE.\n"
+        )
+    })
+}
+
+/// Reads a file of this shape; `None` if there is none.
+pub fn parse(path: &Path) -> Result<Option<Tags>> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -31,12 +40,14 @@ pub fn read(path: &Path) -> Result<Option<Tags>> {
     parsed
         .ok()
         .and_then(|map| {
-            map.into_iter().map(|(key, tags)| Some((key, serde_json::from_value(tags).ok()?))).collect()
+            map.into_iter()
+                .map(|(key, tags)| Some((key, serde_json::from_value(tags).ok()?)))
+                .collect()
         })
         .map(Some)
         .with_context(|| {
             format!(
-                "{}: this is something else than photos with their tags, so it is not overwritten\n\nMove it away, or write elsewhere with --out FILE.\n",
+                "{}: this is something else than photos with their tags",
                 path.display()
             )
         })
@@ -76,13 +87,14 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn replace(target: &Path, content: &[u8]) -> Result<()> {
+/// Replaces a file, whole or not at all.
+pub fn replace(target: &Path, content: &[u8]) -> Result<()> {
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
     };
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".tags-").suffix(".json");
+    builder.prefix(".phototag-");
     #[cfg(unix)]
     {
         // Readable for a web server, as any new file: the default for temporary files is private.

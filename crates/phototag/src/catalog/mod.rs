@@ -3,6 +3,7 @@
 //! Here is what a catalog means once it is known to be right; reading one, and saying where it is
 //! wrong, is [`read`]'s business.
 
+pub mod edit;
 mod gallery;
 mod read;
 
@@ -60,7 +61,7 @@ pub struct Category {
 }
 
 /// Where a category's score comes from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Evidence {
     /// Similarity to these descriptions, averaged. Never empty.
     Prompts(Vec<String>),
@@ -82,14 +83,13 @@ impl Category {
     }
 }
 
-impl Catalog {
-    /// Reads the catalog at `path`.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("{}: the catalog cannot be read", path.display()))?;
-        Self::parse(&text, &path.display().to_string())
-    }
+/// A catalog's text.
+pub fn text(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path)
+        .with_context(|| format!("{}: the catalog cannot be read", path.display()))
+}
 
+impl Catalog {
     /// The catalog of a folder that has none.
     pub fn builtin() -> anyhow::Result<Self> {
         Self::parse(BUILTIN, "the built-in catalog")
@@ -106,6 +106,20 @@ impl Catalog {
         ids()
             .position(|known| known == id)
             .ok_or_else(|| nearest(id, ids()))
+    }
+
+    /// The place of the category with this id; an error that names the nearest one.
+    pub fn known(&self, id: &str) -> anyhow::Result<usize> {
+        self.find(id).map_err(|nearest| {
+            let way_out = match nearest {
+                Some(nearest) => format!("Did you mean {nearest:?}?"),
+                None => {
+                    let ids: Vec<_> = self.categories.iter().map(|c| c.id.as_str()).collect();
+                    format!("The catalog has: {}.", ids.join(", "))
+                }
+            };
+            anyhow::anyhow!("the catalog has no category {id:?}\n\n{way_out}")
+        })
     }
 
     /// A name for all that decides over tags besides the model: equal exactly when photos are

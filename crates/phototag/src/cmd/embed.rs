@@ -10,13 +10,13 @@ use super::Ending;
 use crate::cli::EmbedArgs;
 use crate::console::Console;
 use crate::encoder::Encoder;
-use crate::{interrupt, photo, pipeline};
+use crate::interrupt;
 
 pub fn embed(args: &EmbedArgs, console: &Console) -> Result<Ending> {
     let encoder = Encoder::choose(
         args.model.as_deref().unwrap_or("auto"),
         Path::new(""),
-        args.precision.map(Into::into),
+        args.exactness.precision(),
     )?;
     let mut out = std::io::stdout().lock();
     let mut unreadable = false;
@@ -24,7 +24,7 @@ pub fn embed(args: &EmbedArgs, console: &Console) -> Result<Ending> {
         if interrupt::asked() {
             return Ok(Ending::Interrupted);
         }
-        match embed_file(file, &encoder)? {
+        match encoder.embed_photo(file)? {
             Ok(vector) => writeln!(
                 out,
                 "{}",
@@ -50,24 +50,6 @@ pub fn embed(args: &EmbedArgs, console: &Console) -> Result<Ending> {
         Ending::Unreadable
     } else {
         Ending::Done
-    })
-}
-
-/// The photo's vector, or why the photo cannot be read; an error if the model fails.
-fn embed_file(file: &Path, encoder: &Encoder) -> Result<Result<Vec<f32>, String>> {
-    let model = encoder.model()?;
-    let preprocess = model.preprocess();
-    let decoded = pipeline::read_file(file)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| {
-            photo::decode(&bytes, |width, height| preprocess.resized(width, height))
-                .map_err(|reason| reason.to_string())
-        });
-    Ok(match decoded {
-        Ok(photo) => Ok(model
-            .embed_images(&[preprocess.prepare(&photo.pixels)])?
-            .swap_remove(0)),
-        Err(reason) => Err(reason),
     })
 }
 

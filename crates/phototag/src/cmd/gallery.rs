@@ -100,7 +100,7 @@ fn catalog_path(args: &GalleryArgs) -> PathBuf {
 fn catalog(args: &GalleryArgs) -> Result<Catalog> {
     let path = catalog_path(args);
     if args.config.is_some() || path.exists() {
-        Catalog::open(&path)
+        Catalog::parse(&catalog::text(&path)?, &path.display().to_string())
     } else {
         Catalog::builtin()
     }

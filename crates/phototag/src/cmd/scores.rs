@@ -11,7 +11,7 @@ use crate::collection::{Collection, Scored};
 use crate::console::Console;
 
 pub fn scores(args: ScoresArgs, console: &Console) -> Result<Ending> {
-    let mut collection = Collection::open(args.collection, console)?;
+    let mut collection = Collection::open(args.collection, args.exactness.precision(), console)?;
     let embedded = collection.embed(console)?;
     for refused in &embedded.refused {
         console.warn(&format!("{}: {}", refused.path.display(), refused.reason));

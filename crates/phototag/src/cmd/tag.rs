@@ -15,7 +15,7 @@ use crate::summary::Summary;
 use crate::tags::{self, Tags};
 
 pub fn tag(args: TagArgs, console: &Console) -> Result<Ending> {
-    let mut collection = Collection::open(args.collection, console)?;
+    let mut collection = Collection::open(args.collection, args.exactness.precision(), console)?;
     let path = args
         .out
         .unwrap_or_else(|| collection.base.join(tags::FILE_NAME));

@@ -4,6 +4,7 @@
 //! is [`calibration`]'s business.
 
 pub mod calibration;
+pub mod tune;
 
 use crate::catalog::{Catalog, Evidence, Fallback, Threshold};
 pub use calibration::Calibration;
@@ -61,19 +62,30 @@ pub fn decide(scores: &[f32], calibration: &Calibration, rules: &Rules) -> Vec<u
     best(scores, calibration, rules).into_iter().collect()
 }
 
-/// The category that comes nearest to its threshold, on the comparable scale.
-fn best(scores: &[f32], calibration: &Calibration, rules: &Rules) -> Option<usize> {
-    let margin = |at: usize| {
-        let scale = calibration.categories[at];
-        let threshold = match rules.cuts[at] {
-            Cut::Level => calibration.level,
-            Cut::At(threshold) => scale.comparable(threshold),
-            Cut::Measured(_) => return None,
-        };
-        Some(scale.comparable(scores[at]) - threshold).filter(|margin| margin.is_finite())
+/// From which raw score on a photo has the category at this place.
+pub fn threshold(at: usize, calibration: &Calibration, rules: &Rules) -> f64 {
+    match rules.cuts[at] {
+        Cut::Level => calibration.threshold(at),
+        Cut::At(threshold) | Cut::Measured(threshold) => f64::from(threshold),
+    }
+}
+
+/// By how much a score reaches its threshold, on the scale that makes categories comparable.
+pub fn margin(scores: &[f32], at: usize, calibration: &Calibration, rules: &Rules) -> f64 {
+    let scale = calibration.categories[at];
+    let threshold = match rules.cuts[at] {
+        Cut::Level => calibration.level,
+        Cut::At(threshold) | Cut::Measured(threshold) => scale.comparable(threshold),
     };
+    scale.comparable(scores[at]) - threshold
+}
+
+/// The category that comes nearest to its threshold; a measured one is never guessed.
+fn best(scores: &[f32], calibration: &Calibration, rules: &Rules) -> Option<usize> {
     (0..scores.len())
-        .filter_map(|at| Some((margin(at)?, at)))
+        .filter(|&at| !matches!(rules.cuts[at], Cut::Measured(_)))
+        .map(|at| (margin(scores, at, calibration, rules), at))
+        .filter(|(margin, _)| margin.is_finite())
         .max_by(|a, b| {
             a.0.total_cmp(&b.0)
                 .then(scores[a.1].total_cmp(&scores[b.1]))

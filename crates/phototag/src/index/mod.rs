@@ -4,7 +4,9 @@
 //! changed one is not; a table from path, size and time of change to content spares reading unchanged
 //! files. Losing the file costs only time. Nothing here decides anything.
 
+mod learned;
 mod open;
+mod search;
 mod vectors;
 
 use std::collections::{HashMap, HashSet};

@@ -20,6 +20,9 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE vectors (model INTEGER NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (model, hash));
     CREATE TABLE texts (model TEXT NOT NULL, prompt TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (model, prompt));
     CREATE TABLE calibrations (model TEXT NOT NULL, catalog TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (model, catalog));
+", "
+    CREATE TABLE heads (model TEXT NOT NULL, category TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (model, category));
+    CREATE TABLE samples (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL);
 "];
 
 /// The version of this program's index.
