@@ -198,14 +198,11 @@ impl Collection {
         )
     }
 
-    /// The vectors of embedded photos, in their order.
-    pub fn vectors(&self, embedded: &Embedded) -> Result<Vec<Vec<f32>>> {
-        let vector = |(photo, content): &(PhotoFile, ContentHash)| {
-            let entry = self.index.entry(*content, &self.encoder.fingerprint)?;
-            let kept = entry.and_then(|entry| entry.vector).map(|vector| vector.0);
-            kept.with_context(|| gone(photo))
-        };
-        embedded.photos.iter().map(vector).collect()
+    /// The vector of an embedded photo.
+    pub fn vector(&self, (photo, content): &(PhotoFile, ContentHash)) -> Result<Vec<f32>> {
+        let entry = self.index.entry(*content, &self.encoder.fingerprint)?;
+        let kept = entry.and_then(|entry| entry.vector).map(|vector| vector.0);
+        kept.with_context(|| gone(photo))
     }
 
     /// Keeps the sample of a spot check.

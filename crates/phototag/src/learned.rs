@@ -4,7 +4,7 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, Category};
+use crate::catalog::{self, Catalog, Category};
 use crate::index::Index;
 use crate::learn::{Evidence, Head};
 
@@ -104,5 +104,22 @@ impl Heads {
 }
 
 fn asked(category: &Category) -> String {
-    format!("{:?}", category.evidence)
+    match &category.evidence {
+        catalog::Evidence::Prompts(prompts) => format!("prompts {prompts:?}"),
+        catalog::Evidence::Measure(measure) => format!("measure {}", measure.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is kept is compared in later runs, so it must say nothing of this one, like an address.
+    #[test]
+    fn what_was_asked_reads_alike_in_every_run() {
+        let text = "[[category]]\nid = \"bw\"\nmeasure = \"monochrome\"\n[[category]]\nid = \"snow\"\nprompts = [\"snow\", \"ice\"]\n";
+        let catalog = Catalog::parse(text, "a test").unwrap();
+        let asked: Vec<String> = catalog.categories.iter().map(asked).collect();
+        assert_eq!(asked, ["measure monochrome", r#"prompts ["snow", "ice"]"#]);
+    }
 }

@@ -85,8 +85,13 @@ impl Explanation {
         let scored = collection.scores(embedded)?;
         let rules = Rules::of(&collection.catalog);
         let (calibration, _) = collection.calibration(&scored, &rules, false)?;
-        let vectors = collection.vectors(embedded)?;
-        let sources = sources(collection, &vectors[at])?;
+        let vector = collection.vector(&embedded.photos[at])?;
+        let likeness = embedded
+            .photos
+            .iter()
+            .map(|photo| Ok(dot(&vector, &collection.vector(photo)?)))
+            .collect::<Result<Vec<f32>>>()?;
+        let sources = sources(collection, &vector)?;
 
         let categories = &collection.catalog.categories;
         let decided = |scores: &[f32]| decide::decide(scores, &calibration, &rules);
@@ -122,13 +127,13 @@ impl Explanation {
                     rank: rank(&scored, category, scores[category]),
                     source,
                     learned: collection.heads.get(category).map(|kept| Learned {
-                        score_before: kept.head.before(scores[category], &vectors[at]),
+                        score_before: kept.head.before(scores[category], &vector),
                         examples: kept.evidence.positives,
                     }),
                     said: overrides
                         .get(key)
                         .and_then(|correction| correction.says(&about.id)),
-                    nearest: nearest(&vectors, &tags, at, &about.id),
+                    nearest: nearest(&likeness, &tags, at, &about.id),
                 }
             })
             .collect();
@@ -181,12 +186,12 @@ fn rank(scored: &Scored, category: usize, score: f32) -> usize {
     1 + scored.photos.iter().filter(above).count()
 }
 
-fn nearest(vectors: &[Vec<f32>], tags: &Tags, at: usize, id: &str) -> Vec<(String, f32)> {
+fn nearest(likeness: &[f32], tags: &Tags, at: usize, id: &str) -> Vec<(String, f32)> {
     let mut near: Vec<(String, f32)> = tags
         .iter()
         .enumerate()
         .filter(|(other, (_, tags))| *other != at && tags.contains(id))
-        .map(|(other, (key, _))| (key.clone(), dot(&vectors[at], &vectors[other])))
+        .map(|(other, (key, _))| (key.clone(), likeness[other]))
         .collect();
     near.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     near.truncate(NEAREST);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use super::FOLDER;
@@ -107,6 +108,8 @@ fn prepare(path: &Path) -> Result<Connection> {
         .pragma_update(None, "journal_mode", "WAL")
         .with_context(place)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // Otherwise each new value bound to a query for one photo would have that query planned again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if version < TODAY {
         migrate(&mut connection).with_context(place)?;
     }

@@ -16,6 +16,7 @@ pub use head::Head;
 
 use cross_validation::Verdict;
 use logistic::{Examples, Gram};
+use rayon::prelude::*;
 
 /// A photo to learn from.
 pub struct Photo {
@@ -77,6 +78,7 @@ pub fn learn(labelled: &[Photo], others: &[Photo]) -> Vec<Outcome> {
         .collect();
     let gram = gram(&centred);
     (0..first.scores.len())
+        .into_par_iter()
         .map(|category| {
             let all = labelled.iter().chain(others);
             learn_one(category, &photos, &centred, &gram, &space, all)
