@@ -87,7 +87,18 @@ impl Preprocess {
     /// or fills to the model's size: the pixels that open_clip's `image_transform` makes of the same
     /// pixels, byte for byte. Memory and time follow the part of the picture that is kept.
     pub fn prepare(&self, pixels: &Pixels) -> Prepared {
-        let resized = self.resized(pixels.width(), pixels.height());
+        let size = (pixels.width(), pixels.height());
+        let whole = [0.0, 0.0, f64::from(size.0), f64::from(size.1)];
+        self.prepare_reduced(pixels, size, whole)
+    }
+
+    /// As [`prepare`](Self::prepare), for a picture of `size` (width, height) that a decoder has reduced to
+    /// these pixels. `area` (left, top, width, height) is where it lies in them, fractions of pixels included:
+    /// a quarter of 1073 rows is 268.25, which comes in 269 rows, and to take the last for a whole one would
+    /// shift the picture. What of `area` lies outside of the pixels is left out.
+    pub fn prepare_reduced(&self, pixels: &Pixels, size: (u32, u32), area: [f64; 4]) -> Prepared {
+        let area = inside(pixels, area);
+        let resized = self.resized(size.0, size.1);
         let x = Placement::centred(resized.0, self.width);
         let y = Placement::centred(resized.1, self.height);
         let window = Window {
@@ -96,7 +107,7 @@ impl Preprocess {
             width: x.count,
             height: y.count,
         };
-        let mut rgb = resize(pixels, resized, window, self.filter);
+        let mut rgb = resize(pixels, area, resized, window, self.filter);
         if (window.width, window.height) != self.size() {
             rgb = self.filled(&rgb, &x, &y);
         }
@@ -133,6 +144,25 @@ impl Preprocess {
     pub(crate) fn scaling(&self) -> [(f32, f32); 3] {
         std::array::from_fn(|c| (1.0 / (255.0 * self.std[c]), -self.mean[c] / self.std[c]))
     }
+}
+
+/// The part of `area` that lies in the pixels; all of them if that is none.
+fn inside(pixels: &Pixels, [left, top, across, down]: [f64; 4]) -> [f64; 4] {
+    let side = |start: f64, length: f64, whole: u32| {
+        let whole = f64::from(whole);
+        let end = (start + length).min(whole);
+        let start = start.max(0.0);
+        if end > start {
+            (start, end - start)
+        } else {
+            (0.0, whole)
+        }
+    };
+    let ((left, across), (top, down)) = (
+        side(left, across, pixels.width()),
+        side(top, down, pixels.height()),
+    );
+    [left, top, across, down]
 }
 
 /// Where one side of the resized picture goes in the model's input.
@@ -305,6 +335,39 @@ mod tests {
             .copied()
             .collect();
         assert_eq!(first_row, [50, 200, 200, 50]);
+    }
+
+    #[test]
+    fn a_reduced_picture_lies_where_the_whole_one_does() {
+        let ramp = |side: u32, value: fn(u32) -> f64| {
+            let row = |y: u32| [value(y) as u8; 3].repeat(side as usize);
+            Pixels::new(side, side, (0..side).flat_map(row).collect()).expect("consistent")
+        };
+        let whole = ramp(25, |y| f64::from(y) * 10.0);
+        // Pairs of rows averaged; the last has no other.
+        let half = ramp(13, |y| f64::from(4 * y + 1).min(48.0) * 5.0);
+        let preprocess = preprocess(r#"{"size": 5, "resize_mode": "squash"}"#).expect("good");
+        let rows = |prepared: &Prepared| -> Vec<u8> {
+            prepared
+                .pixels()
+                .rgb()
+                .iter()
+                .step_by(15)
+                .copied()
+                .collect()
+        };
+        let expected = rows(&preprocess.prepare(&whole));
+        let off = |prepared: &Prepared| {
+            let pairs = expected.iter().zip(rows(prepared));
+            pairs.map(|(a, b)| a.abs_diff(b)).max().expect("five rows")
+        };
+        let area = [0.0, 0.0, 12.5, 12.5];
+        assert!(off(&preprocess.prepare_reduced(&half, (25, 25), area)) <= 1);
+        assert!(off(&preprocess.prepare(&half)) > 3);
+        // Nonsense is cut to what is there.
+        let beyond = [-3.0, 20.0, 1e9, 1.0];
+        preprocess.prepare_reduced(&half, (25, 25), beyond);
+        preprocess.prepare_reduced(&half, (25, 25), [f64::NAN; 4]);
     }
 
     #[test]

@@ -47,10 +47,30 @@ pub(crate) struct Window {
     pub(crate) height: u32,
 }
 
-/// Resizes to `size` (width, height) and returns what `window` shows of it, `[height][width][3]`.
-pub(crate) fn resize(pixels: &Pixels, size: (u32, u32), window: Window, filter: Filter) -> Vec<u8> {
-    let columns = Taps::new(pixels.width(), size.0, window.left, window.width, filter);
-    let rows = Taps::new(pixels.height(), size.1, window.top, window.height, filter);
+/// Resizes what lies in `area` (left, top, width, height in pixels, fractions included: Pillow's `box`) to
+/// `size` (width, height) and returns what `window` shows of it, `[height][width][3]`.
+pub(crate) fn resize(
+    pixels: &Pixels,
+    area: [f64; 4],
+    size: (u32, u32),
+    window: Window,
+    filter: Filter,
+) -> Vec<u8> {
+    let [left, top, across, down] = area;
+    let columns = Axis {
+        source: pixels.width(),
+        start: left,
+        length: across,
+        target: size.0,
+    };
+    let columns = Taps::new(columns, window.left, window.width, filter);
+    let rows = Axis {
+        source: pixels.height(),
+        start: top,
+        length: down,
+        target: size.1,
+    };
+    let rows = Taps::new(rows, window.top, window.height, filter);
     let row_bytes = pixels.width() as usize * 3;
     if rows_first((pixels.width(), pixels.height()), size) {
         let low = resize_columns(pixels.rgb(), row_bytes, &rows, 0);
@@ -73,6 +93,14 @@ fn rows_first(from: (u32, u32), to: (u32, u32)) -> bool {
 
 const PRECISION_BITS: u32 = 32 - 8 - 2;
 
+/// One axis of a resize: so many source pixels, of which a stretch becomes so many others.
+struct Axis {
+    source: u32,
+    start: f64,
+    length: f64,
+    target: u32,
+}
+
 /// For each result pixel along one axis, which source pixels count and how much.
 struct Taps {
     starts: Vec<usize>,
@@ -82,8 +110,9 @@ struct Taps {
 }
 
 impl Taps {
-    fn new(source: u32, target: u32, from: u32, count: u32, filter: Filter) -> Self {
-        if source == target {
+    fn new(axis: Axis, from: u32, count: u32, filter: Filter) -> Self {
+        let source = f64::from(axis.source);
+        if axis.start == 0.0 && axis.length == source && axis.source == axis.target {
             let starts = (from as usize..(from + count) as usize).collect();
             return Self {
                 starts,
@@ -91,14 +120,13 @@ impl Taps {
                 taps: 1,
             };
         }
-        let source = f64::from(source);
-        let scale = source / f64::from(target);
+        let scale = axis.length / f64::from(axis.target);
         let stretch = scale.max(1.0);
         let support = filter.support() * stretch;
         let mut starts = Vec::with_capacity(count as usize);
         let mut lists = Vec::with_capacity(count as usize);
         for pixel in from..from + count {
-            let centre = (f64::from(pixel) + 0.5) * scale;
+            let centre = axis.start + (f64::from(pixel) + 0.5) * scale;
             let start = (centre - support + 0.5).max(0.0).trunc();
             let end = (centre + support + 0.5).trunc().min(source);
             let list: Vec<f64> = (0..(end - start) as usize)
@@ -118,7 +146,7 @@ impl Taps {
         }
         // Pixels near the far edge have fewer taps; their rows of weights start earlier so that
         // every tap of every pixel lies inside the source.
-        let source = source as usize;
+        let source = axis.source as usize;
         for (start, weights) in starts.iter_mut().zip(weights.chunks_exact_mut(taps)) {
             let beyond = (*start + taps).saturating_sub(source);
             weights.rotate_right(beyond);

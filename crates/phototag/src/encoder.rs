@@ -82,9 +82,9 @@ impl Encoder {
                     .map_err(|reason| reason.to_string())
             });
         Ok(decoded.map(|photo| {
-            let pixels = &photo.pixels;
-            let shown = preprocess.shown(pixels.width(), pixels.height());
-            (preprocess.prepare(pixels), shown)
+            let size = (photo.width, photo.height);
+            let picture = preprocess.prepare_reduced(&photo.pixels, size, photo.area);
+            (picture, preprocess.shown(size.0, size.1))
         }))
     }
 

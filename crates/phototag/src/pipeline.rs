@@ -223,7 +223,9 @@ fn read(path: &Path, known: &Known, encoder: &Encoder) -> Result<Found, Refusal>
         height: photo.height,
         measures: photo.measures,
     };
-    let pixels = (!known.vectors.contains(&hash)).then(|| preprocess.prepare(&photo.pixels));
+    let size = (photo.width, photo.height);
+    let pixels = (!known.vectors.contains(&hash))
+        .then(|| preprocess.prepare_reduced(&photo.pixels, size, photo.area));
     Ok(Found::New {
         hash,
         facts,

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { extname, join, resolve, sep } from "node:path";
+import { delimiter, extname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -25,7 +25,7 @@ export const remove = (folder) => rmSync(folder, { recursive: true, force: true 
 
 export const launch = () => {
   const known = ["chromium", "chromium-browser", "google-chrome"];
-  const folders = (process.env.PATH ?? "").split(":");
+  const folders = (process.env.PATH ?? "").split(delimiter);
   const found = known.flatMap((name) => folders.map((folder) => join(folder, name))).find(existsSync);
   const executablePath = process.env.CHROMIUM ?? found;
   if (!executablePath) throw Error("no Chromium: install it, or name it in CHROMIUM");

@@ -43,6 +43,23 @@ const quiet = (page, url = server.url) => {
   assert.deepEqual(page.requested.filter((each) => !each.startsWith(url)), []);
 };
 
+/** A JPEG whose EXIF describes it so: after its first two bytes a TIFF with one entry, ImageDescription. */
+const described = (jpeg, text) => {
+  const words = Buffer.from(`${text}\0`);
+  const segment = Buffer.alloc(36 + words.length);
+  segment.writeUInt16BE(0xffe1, 0);
+  segment.writeUInt16BE(segment.length - 2, 2);
+  segment.write("Exif\0\0II*\0", 4, "latin1");
+  segment.writeUInt32LE(8, 14);
+  segment.writeUInt16LE(1, 18);
+  segment.writeUInt16LE(0x010e, 20);
+  segment.writeUInt16LE(2, 22);
+  segment.writeUInt32LE(words.length, 24);
+  segment.writeUInt32LE(26, 28);
+  words.copy(segment, 36);
+  return Buffer.concat([jpeg.subarray(0, 2), segment, jpeg.subarray(2)]);
+};
+
 test("what is bundled is what the sources make", async () => {
   for (const [name, text] of Object.entries(await bundle())) {
     const there = readFileSync(new URL(`../dist/${name}`, import.meta.url), "utf8");
@@ -171,7 +188,9 @@ test("hostile names and captions are text, and every link opens", async () => {
   const photos = join(folder, "hostile");
   mkdirSync(photos);
   const names = [`<img src=x onerror=alert(1)>`, `"quotes' &amp;`, "a#b?c%41 d", "</script><script>alert(2)</script>".replaceAll("/", "∕"), "🦦", "نهر", "x".repeat(251), "con", "-", "__proto__"];
-  names.forEach((name) => copyFileSync(join(EXAMPLES, "guitarist.jpg"), join(photos, `${name}.jpg`)));
+  const caption = `"><img src=x onerror=alert(4)></script>`;
+  const picture = described(readFileSync(join(EXAMPLES, "guitarist.jpg")), caption);
+  names.forEach((name) => writeFileSync(join(photos, `${name}.jpg`), picture));
   const tags = Object.fromEntries(names.map((name) => [name, ["</script><b>", "bw"]]));
   writeFileSync(join(photos, "tags.json"), JSON.stringify(tags).replace("{", `{"__proto__":["bw"],`));
   writeFileSync(join(photos, "phototag.toml"), `[gallery]\ntitle = "<i>Mine</i> & yours"\nfooter = "<script>alert(3)</script>"\n[[category]]\nid = "bw"\nlabel = "<u>B&W</u>"\nmeasure = "monochrome"\n`);
@@ -191,6 +210,7 @@ test("hostile names and captions are text, and every link opens", async () => {
     await page.goto(`${site.url}/#photo=${encodeURIComponent(name)}`);
     await page.locator(".pswp--open").waitFor();
     await page.waitForFunction((name) => document.querySelector(".pswp__caption")?.firstChild?.textContent === name, name);
+    assert.ok((await page.locator(".pswp__caption").textContent()).includes(caption));
   }
   quiet(page, site.url);
   const feed = readFileSync(join(folder, "hostile-site/feed.xml"), "utf8");

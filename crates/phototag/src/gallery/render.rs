@@ -73,9 +73,10 @@ pub fn write(
 ) -> Result<Rendering> {
     let size = (photo.width, photo.height);
     let mut resizer = Resizer::new();
-    let mut pixels = photo.pixels;
+    let (mut pixels, mut area) = (photo.pixels, photo.area);
     for (at, width) in widths(size.0).into_iter().rev().enumerate() {
-        pixels = resize(&mut resizer, pixels, (width, height(size, width)))?;
+        pixels = resize(&mut resizer, pixels, area, (width, height(size, width)))?;
+        area = whole(&pixels);
         let exif = exif.filter(|_| at == 0);
         for (ending, content) in [
             ("webp", webp(&pixels, exif)?),
@@ -92,7 +93,7 @@ pub fn write(
                 .with_context(|| format!("{}: cannot be written", path.display()))?;
         }
     }
-    let tiny = resize(&mut resizer, pixels, (PLACEHOLDER, PLACEHOLDER))?;
+    let tiny = resize(&mut resizer, pixels, area, (PLACEHOLDER, PLACEHOLDER))?;
     let placeholder = tiny.rgb().iter().map(|byte| format!("{byte:02x}"));
     Ok(Rendering {
         size,
@@ -100,14 +101,32 @@ pub fn write(
     })
 }
 
-fn resize(resizer: &mut Resizer, pixels: Pixels, (width, height): (u32, u32)) -> Result<Pixels> {
-    if (pixels.width(), pixels.height()) == (width, height) {
+fn whole(pixels: &Pixels) -> [f64; 4] {
+    [
+        0.0,
+        0.0,
+        f64::from(pixels.width()),
+        f64::from(pixels.height()),
+    ]
+}
+
+/// What lies in `area` (left, top, width, height), as that many pixels.
+fn resize(
+    resizer: &mut Resizer,
+    pixels: Pixels,
+    area: [f64; 4],
+    (width, height): (u32, u32),
+) -> Result<Pixels> {
+    if (pixels.width(), pixels.height()) == (width, height) && area == whole(&pixels) {
         return Ok(pixels);
     }
     let source = TypedImageRef::<U8x3>::from_buffer(pixels.width(), pixels.height(), pixels.rgb())?;
     let mut rgb = vec![0; width as usize * height as usize * 3];
     let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut rgb)?;
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+    let [left, top, across, down] = area;
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .crop(left, top, across, down);
     resizer.resize_typed(&source, &mut target, &options)?;
     drop(target);
     Pixels::new(width, height, rgb).context("a picture without pixels")

@@ -76,6 +76,7 @@ fn through(mut decoder: impl ImageDecoder) -> Result<Decoded, Unreadable> {
         turn,
         raster: read(decoder)?,
         stored: (width, height),
+        filled: (f64::from(width), f64::from(height)),
         orientation,
         colour_space: profile.map_or(ColourSpace::Srgb, ColourSpace::Icc),
     })

@@ -39,6 +39,9 @@ pub struct Photo {
     pub width: u32,
     /// Height of the whole photo in pixels, upright.
     pub height: u32,
+    /// Where the photo lies in the pixels: left, top, width and height. The last row or column (the first, if
+    /// it was turned) of a reduced photo may be filled in part only.
+    pub area: [f64; 4],
     /// What the pixels tell.
     pub measures: Measures,
 }
@@ -48,6 +51,8 @@ struct Decoded {
     raster: Raster,
     /// Width and height of the whole picture as stored, before any reduction.
     stored: (u32, u32),
+    /// What the picture fills of the raster's width and height, in its pixels.
+    filled: (f64, f64),
     orientation: Orientation,
     colour_space: ColourSpace,
     /// Kept while the samples are worked on.
@@ -75,6 +80,7 @@ fn decode_unguarded(
     let Decoded {
         raster,
         stored,
+        filled,
         orientation,
         colour_space,
         turn,
@@ -85,6 +91,7 @@ fn decode_unguarded(
     };
     let (width, height) = orientation.upright_size(stored);
     let (raster_width, raster_height) = (raster.width, raster.height);
+    let area = orientation.upright_area((raster_width, raster_height), filled);
     let rgb = colour::to_srgb(raster, &colour_space);
     let pixels = Pixels::new(raster_width, raster_height, rgb)
         .map(|stored| orientation.upright(stored))
@@ -95,6 +102,7 @@ fn decode_unguarded(
         pixels,
         width,
         height,
+        area,
         measures,
     })
 }

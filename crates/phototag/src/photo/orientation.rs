@@ -35,6 +35,31 @@ impl Orientation {
         }
     }
 
+    /// Where a picture lies (left, top, width, height) once it is upright, if it was stored at the top left
+    /// of `size` and fills that much of it.
+    pub(super) fn upright_area(self, size: (u32, u32), filled: (f64, f64)) -> [f64; 4] {
+        let (width, height) = self.upright_size(size);
+        let (across, down) = if self.swaps_sides() {
+            (filled.1, filled.0)
+        } else {
+            filled
+        };
+        let (from_right, from_below) = (
+            matches!(self.0, 2 | 3 | 6 | 7),
+            matches!(self.0, 3 | 4 | 7 | 8),
+        );
+        let start = |turned: bool, whole: u32, filled: f64| match turned {
+            true => f64::from(whole) - filled,
+            false => 0.0,
+        };
+        [
+            start(from_right, width, across),
+            start(from_below, height, down),
+            across,
+            down,
+        ]
+    }
+
     /// The picture turned upright.
     pub(super) fn upright(self, stored: Pixels) -> Pixels {
         if self == Self::UPRIGHT {
@@ -105,6 +130,12 @@ mod tests {
         for (value, expected) in cases {
             let upright = Orientation::from_exif(value).upright(picture(["abc", "def"]));
             assert_eq!(letters(&upright), expected, "orientation {value}");
+            // "a" alone: the picture fills one column of three, and one row of two.
+            let [left, top, across, down] =
+                Orientation::from_exif(value).upright_area((3, 2), (1.0, 1.0));
+            assert_eq!((across, down), (1.0, 1.0));
+            let found = &expected[top as usize][left as usize..=left as usize];
+            assert_eq!(found, "a", "orientation {value}");
         }
     }
 

@@ -47,9 +47,11 @@ pub(super) fn decode(
         (None, true) => ColourSpace::AdobeRgb,
         (None, false) => ColourSpace::Srgb,
     };
+    let fill = |side: u32| f64::from(side) * f64::from(block_size) / 8.0;
     Ok(Decoded {
         raster,
         stored,
+        filled: (fill(stored.0), fill(stored.1)),
         orientation: look.orientation,
         colour_space,
         turn,
