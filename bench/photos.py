@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance
 
 folder, count, width = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 folder.mkdir(parents=True, exist_ok=True)
-examples = sorted((Path(__file__).parents[2] / "examples/photos").glob("*.jpg"))
+examples = sorted((Path(__file__).parents[1] / "examples/photos").glob("*.jpg"))
 sources = [Image.open(path).convert("RGB") for path in examples]
 dice = random.Random(1)
 ids = ["landscape", "urban", "architecture", "wildlife", "nature", "portrait", "bw", "winter"]

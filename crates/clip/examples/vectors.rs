@@ -1,4 +1,4 @@
-//! Vectors as JSON lines, for comparing engines: `vectors MODEL TEXTS.json PHOTO...`. One line a
+//! Vectors as JSON lines, for comparing engines: `vectors MODEL PRECISION TEXTS.json PHOTO...`. One line a
 //! photo, then one a text; on stderr how long loading took and how many pictures a second were
 //! embedded (all cores, decoding and resizing left out, the best of three).
 
@@ -8,11 +8,17 @@ use phototag_clip::{Pixels, Precision, Source};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, texts, photos @ ..] = args.as_slice() else {
-        return Err("usage: vectors MODEL TEXTS.json PHOTO...".into());
+    let [folder, precision, texts, photos @ ..] = args.as_slice() else {
+        return Err("usage: vectors MODEL f32|bf16|int8 TEXTS.json PHOTO...".into());
+    };
+    let precision = match precision.as_str() {
+        "f32" => Precision::F32,
+        "bf16" => Precision::Bf16,
+        "int8" => Precision::Int8,
+        other => return Err(format!("{other}: no precision").into()),
     };
     let start = Instant::now();
-    let model = Source::folder(folder.as_ref())?.load(Precision::F32)?;
+    let model = Source::folder(folder.as_ref())?.load(precision)?;
     eprintln!("load {:.3}", start.elapsed().as_secs_f64());
     let mut prepared = Vec::new();
     for photo in photos {
