@@ -13,7 +13,7 @@ use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use img_parts::{Bytes, ImageEXIF};
-use mozjpeg::{ColorSpace, Compress};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use phototag_clip::Pixels;
 
 use crate::photo;
@@ -26,7 +26,7 @@ pub const VERSION: u32 = 1;
 const PLACEHOLDER: u32 = 3;
 
 /// JPEG's and WebP's own scales; each is where the other formats' photos look alike.
-const JPEG_QUALITY: f32 = 82.0;
+const JPEG_QUALITY: u8 = 82;
 const WEBP_QUALITY: f32 = 80.0;
 /// libwebp's effort, 0 to 6. From 2 on files shrink by a few percent while time doubles.
 const WEBP_EFFORT: i32 = 2;
@@ -133,19 +133,18 @@ fn resize(
 }
 
 fn jpeg(pixels: &Pixels, exif: Option<&[u8]>) -> Result<Vec<u8>> {
-    let mut compress = Compress::new(ColorSpace::JCS_RGB);
-    // mozjpeg's own way makes files a tenth smaller and takes ten times as long.
-    compress.set_fastest_defaults();
-    compress.set_size(pixels.width() as usize, pixels.height() as usize);
-    compress.set_quality(JPEG_QUALITY);
-    compress.set_optimize_coding(true);
-    let mut started = compress.start_compress(Vec::new())?;
-    started.write_scanlines(pixels.rgb())?;
-    let bytes = started.finish()?;
-    let Some(exif) = exif else { return Ok(bytes) };
-    let mut parts = img_parts::jpeg::Jpeg::from_bytes(Bytes::from(bytes))?;
-    parts.set_exif(Some(Bytes::copy_from_slice(exif)));
-    Ok(parts.encoder().bytes().to_vec())
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, JPEG_QUALITY);
+    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    encoder.set_optimized_huffman_tables(true);
+    // One that does not fit a segment is left out.
+    if let Some(exif) = exif {
+        let _ = encoder.add_exif_metadata(exif);
+    }
+    let side = |side: u32| u16::try_from(side).context("a picture too large for a JPEG");
+    let (width, height) = (side(pixels.width())?, side(pixels.height())?);
+    encoder.encode(pixels.rgb(), width, height, ColorType::Rgb)?;
+    Ok(bytes)
 }
 
 fn webp(pixels: &Pixels, exif: Option<&[u8]>) -> Result<Vec<u8>> {
