@@ -1,7 +1,7 @@
 //! What the same tensors are called in the checkpoints of open_clip, timm and transformers.
 
 use crate::Error;
-use crate::transformer::{Arithmetic, Linear};
+use crate::transformer::{Arithmetic, Linear, Norm};
 use crate::weights::Checkpoint;
 
 /// Whose names a tower's tensors have.
@@ -80,14 +80,15 @@ impl BlockNames {
 }
 
 impl AttentionNames {
-    /// The projection to queries, and the one to keys and values together.
+    /// The projection to queries, and the one to keys and values together; both follow `norm`.
     pub(crate) fn take(
         &self,
         checkpoint: &mut Checkpoint,
         width: usize,
+        norm: &mut Norm,
         arithmetic: Arithmetic,
     ) -> Result<(Linear, Linear), Error> {
-        let (weight, bias) = match self {
+        let (mut weight, bias) = match self {
             Self::One { weight, bias } => (
                 checkpoint.take(weight, &[3 * width, width])?,
                 checkpoint.take(bias, &[3 * width])?,
@@ -101,6 +102,7 @@ impl AttentionNames {
                 (weight, bias)
             }
         };
+        norm.balance(&mut weight, arithmetic);
         let (query, key_value) = weight.split_at(width * width);
         Ok((
             Linear::new(query, Some(&bias[..width]), width, arithmetic),

@@ -144,6 +144,36 @@ impl Norm {
         })
     }
 
+    /// Makes the columns of the `weights` behind this norm (`[outputs][inputs]`) about equally large, where one
+    /// is far from the others, and lets the norm make up for it: the product is the same, but rounds better to
+    /// 8 bits (Xiao et al. 2023, "SmoothQuant", by weights alone). Nothing changes in other precisions.
+    pub(crate) fn balance(&mut self, weights: &mut [f32], arithmetic: Arithmetic) {
+        if arithmetic.precision != Precision::Int8 {
+            return;
+        }
+        let inputs = self.weight.len();
+        let mut sizes = vec![0.0f64; inputs];
+        for row in weights.chunks_exact(inputs) {
+            for (size, weight) in sizes.iter_mut().zip(row) {
+                *size += f64::from(weight * weight);
+            }
+        }
+        let mut sorted = sizes.clone();
+        sorted.sort_by(f64::total_cmp);
+        let usual = sorted[inputs / 2];
+        for (column, size) in sizes.into_iter().enumerate() {
+            // Within a factor of two up or down nothing is gained; columns of zeros stay.
+            let factor = (size / usual).sqrt() as f32;
+            if !factor.is_normal() || (0.5..=2.0).contains(&factor) {
+                continue;
+            }
+            self.weight[column] *= factor;
+            self.bias[column] *= factor;
+            let cells = weights.iter_mut().skip(column).step_by(inputs);
+            cells.for_each(|weight| *weight /= factor);
+        }
+    }
+
     /// Every row of `x`, normed.
     pub(crate) fn apply(&self, x: &[f32]) -> Vec<f32> {
         let width = self.weight.len();
@@ -238,9 +268,13 @@ impl Block {
         let names = BlockNames::new(scheme, prefix);
         let (width, mlp) = (shape.width, shape.mlp);
         let mut norm = |name| Norm::take(checkpoint, name, width, shape.eps, arithmetic.kernels);
-        let (before_attention, before_mlp) =
+        let (mut before_attention, mut before_mlp) =
             (norm(&names.before_attention)?, norm(&names.before_mlp)?);
-        let (query, key_value) = names.attention.take(checkpoint, width, arithmetic)?;
+        let after = &mut before_attention;
+        let (query, key_value) = names.attention.take(checkpoint, width, after, arithmetic)?;
+        let mut first = checkpoint.take(&format!("{}.weight", names.first), &[mlp, width])?;
+        before_mlp.balance(&mut first, arithmetic);
+        let bias = checkpoint.take(&format!("{}.bias", names.first), &[mlp])?;
         let mut linear = |name, size| Linear::take(checkpoint, name, size, true, arithmetic);
         Ok(Self {
             before_attention,
@@ -253,7 +287,7 @@ impl Block {
             },
             before_mlp,
             mlp: Mlp {
-                first: linear(&names.first, [mlp, width])?,
+                first: Linear::new(&first, Some(&bias), width, arithmetic),
                 second: linear(&names.second, [width, mlp])?,
                 activation: shape.activation,
             },

@@ -163,6 +163,8 @@ impl Weights {
                     taken_off: kernel.taken_off,
                     scales: quantised(&self.scales),
                     column_sums: quantised(&self.column_sums),
+                    panels,
+                    depth,
                     bias: &self.bias[covered.clone()],
                     then,
                 };

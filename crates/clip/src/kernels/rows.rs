@@ -16,11 +16,55 @@ pub(crate) struct NormOf<'a> {
     pub(crate) eps: f32,
 }
 
-/// How the bytes of a row stand for its values: `value = scale * (byte - zero)`.
+/// How the bytes of a row stand for its values: `value = scale * (byte - zero)`, but for the outliers,
+/// whose bytes stand for zero.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Quantised {
     pub(crate) scale: f32,
     pub(crate) zero: f32,
+    outliers: Outliers,
+}
+
+/// Values of a row that are kept as they are, since a scale that reached them would leave few bytes for
+/// the others: trained models have channels that are tens of times larger than the rest (Dettmers et
+/// al. 2022, "LLM.int8()", whose way this is, by row instead of by column).
+#[derive(Clone, Copy, Default)]
+struct Outliers {
+    count: usize,
+    columns: [u16; MOST_OUTLIERS],
+    values: [f32; MOST_OUTLIERS],
+}
+
+/// Of more, the largest are taken.
+const MOST_OUTLIERS: usize = 16;
+
+/// Beyond so many times the root mean square of the others, which no noise reaches, a value is one.
+const OUTLYING: f32 = 6.5;
+
+impl Outliers {
+    /// Takes the outliers out of `row`, leaving zeros: the largest first, while they outlie what is left.
+    fn taken_from(row: &mut [f32]) -> Self {
+        let mut taken = Self::default();
+        let mut squares: f64 = row.iter().map(|x| f64::from(x * x)).sum();
+        while taken.count < MOST_OUTLIERS {
+            let largest = (0..row.len()).max_by(|&a, &b| row[a].abs().total_cmp(&row[b].abs()));
+            let Some((column, at)) = largest.and_then(|at| Some((u16::try_from(at).ok()?, at)))
+            else {
+                break;
+            };
+            let value = row[at];
+            squares -= f64::from(value * value);
+            let usual = (squares.max(0.0) / row.len() as f64).sqrt() as f32;
+            if value.abs() <= OUTLYING * usual {
+                break;
+            }
+            row[at] = 0.0;
+            taken.columns[taken.count] = column;
+            taken.values[taken.count] = value;
+            taken.count += 1;
+        }
+        taken
+    }
 }
 
 /// What becomes of a product's sums.
@@ -46,6 +90,9 @@ pub(super) struct Tile<'a> {
     /// Of the columns of a quantised right side.
     pub(super) scales: &'a [f32],
     pub(super) column_sums: &'a [f32],
+    /// The panels themselves, each of so many lines, for outliers.
+    pub(super) panels: &'a [Line],
+    pub(super) depth: usize,
     pub(super) bias: &'a [f32],
     pub(super) then: Then,
 }
@@ -127,13 +174,20 @@ pub(super) unsafe fn encode<L: Lanes>(
                 Quantised::default()
             }
             Precision::Int8 => {
-                let quantised = range::<L>(row);
-                let units = Units {
-                    inverse: 1.0 / quantised.scale,
-                    zero: quantised.zero,
-                };
-                stored::<L, Units>(row, units, bytemuck::cast_slice_mut(lines));
-                quantised
+                let lines = bytemuck::cast_slice_mut(lines);
+                let (quantised, largest, usual) = range::<L>(row);
+                if largest <= OUTLYING * usual {
+                    stored::<L, Units>(row, Units::of(quantised), lines);
+                    return quantised;
+                }
+                let mut rest = row.to_vec();
+                let outliers = Outliers::taken_from(&mut rest);
+                let (quantised, ..) = range::<L>(&rest);
+                stored::<L, Units>(&rest, Units::of(quantised), lines);
+                Quantised {
+                    outliers,
+                    ..quantised
+                }
             }
         }
     }
@@ -167,6 +221,15 @@ impl Short for Bf16 {
 struct Units {
     inverse: f32,
     zero: f32,
+}
+
+impl Units {
+    fn of(quantised: Quantised) -> Self {
+        Self {
+            inverse: 1.0 / quantised.scale,
+            zero: quantised.zero,
+        }
+    }
 }
 
 impl Short for Units {
@@ -204,31 +267,40 @@ unsafe fn stored<L: Lanes, S: Short>(row: &[f32], short: S, out: &mut [[S::Value
     }
 }
 
-/// The scale and zero with which 256 bytes cover the values of `row`, and zero exactly.
+/// The scale and zero with which 256 bytes cover the values of `row`, and zero exactly; the largest
+/// magnitude of `row`, and the root of the mean square.
 ///
 /// # Safety
 ///
 /// The processor has the instruction set of `L`.
 #[inline(always)]
-unsafe fn range<L: Lanes>(row: &[f32]) -> Quantised {
+unsafe fn range<L: Lanes>(row: &[f32]) -> (Quantised, f32, f32) {
     let (whole, rest) = row.as_chunks::<LANES>();
     // SAFETY: as the caller vouches.
-    let (least, most) = unsafe {
+    let (least, most, squares) = unsafe {
         let rest = L::load(&padded(rest, 0.0));
         let zero = L::splat(0.0);
         let (mut least, mut most) = (rest.min(zero), rest.max(zero));
+        let mut squares = rest.mul(rest);
         for values in whole {
             let values = L::load(values);
             least = least.min(values);
             most = most.max(values);
+            squares = values.mul_add(values, squares);
         }
-        (least.folded(f32::min), most.folded(f32::max))
+        (least.folded(f32::min), most.folded(f32::max), squares.sum())
     };
     let scale = ((most - least) / 255.0).max(f32::MIN_POSITIVE);
-    Quantised {
+    let quantised = Quantised {
         scale,
         zero: (-least / scale).round(),
-    }
+        outliers: Outliers::default(),
+    };
+    (
+        quantised,
+        most.max(-least),
+        (squares / row.len() as f32).sqrt(),
+    )
 }
 
 /// Turns a tile's sums into values in the rows of `out`, which is `[rows][out_stride]` and begins
@@ -317,6 +389,7 @@ unsafe fn parts<L: Lanes, F: Last>(
     );
     for (part, column) in (0..columns).step_by(LANES).enumerate() {
         let width = LANES.min(columns - column);
+        let panel = &tile.panels[part * tile.depth..][..tile.depth];
         let rows = out
             .chunks_mut(out_stride)
             .map(|row| &mut row[column..column + width]);
@@ -335,12 +408,37 @@ unsafe fn parts<L: Lanes, F: Last>(
                 for ((sums, quantised), row) in sums.zip(tile.rows).zip(rows) {
                     let sums = L::from_integers(&sums.as_chunks::<LANES>().0[0]);
                     let exact = column_sum.mul_add(L::splat(tile.taken_off - quantised.zero), sums);
+                    let bias = with_outliers(&quantised.outliers, panel, scale, bias);
                     let value = exact.mul_add(scale.mul(L::splat(quantised.scale)), bias);
                     put::<L, F>(value, row);
                 }
             }
         }
     }
+}
+
+/// `sums`, and the products of a row's outliers with the quantised weights of a panel, whose `scale` it is.
+///
+/// # Safety
+///
+/// The processor has the instruction set of `L`.
+#[inline(always)]
+unsafe fn with_outliers<L: Lanes>(outliers: &Outliers, panel: &[Line], scale: L, sums: L) -> L {
+    let mut sums = sums;
+    let pairs = outliers.columns.iter().zip(&outliers.values);
+    for (&column, &value) in pairs.take(outliers.count) {
+        // A line has a group of four neighbouring inputs for each of its outputs.
+        let (line, at) = (&panel[usize::from(column) / 4], u32::from(column) % 4);
+        let groups: &[[u8; 4]; LANES] = bytemuck::cast_ref(&line.0);
+        let units = groups.map(|group| i32::from_le_bytes(group) << (24 - 8 * at) >> 24);
+        // SAFETY: as the caller vouches.
+        unsafe {
+            sums = L::from_integers(&units)
+                .mul(L::splat(value))
+                .mul_add(scale, sums);
+        }
+    }
+    sums
 }
 
 /// # Safety

@@ -89,6 +89,66 @@ fn rounded_factors_stay_near_the_reference_vectors() {
     }
 }
 
+/// A copy of the model `clip` with some channels 20 to 60 times as large as the others behind the norms
+/// of its picture tower, as trained models have them; the weights that follow make up for it.
+fn with_outliers() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in std::fs::read_dir(fixture("clip")).expect("is there") {
+        let path = entry.expect("is there").path();
+        let to = folder.path().join(path.file_name().expect("a name"));
+        std::fs::copy(path, to).expect("copied");
+    }
+    let file = folder.path().join("open_clip_model.safetensors");
+    let mut bytes = std::fs::read(&file).expect("is there");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("sound");
+    let mut times = Vec::new();
+    for (name, view) in tensors.iter() {
+        let norm = name.contains(".ln_1.") || name.contains(".ln_2.");
+        let after = name.ends_with("attn.in_proj_weight") || name.ends_with("mlp.c_fc.weight");
+        if !name.starts_with("visual.") || !(norm || after) {
+            continue;
+        }
+        let width = *view.shape().last().expect("a side");
+        let first = view.data().as_ptr() as usize - bytes.as_ptr() as usize;
+        for at in 0..view.data().len() / 4 {
+            let channel = at % width;
+            if channel % 11 == 3 {
+                let factor = 20.0 + (channel % 41) as f32;
+                times.push((first + 4 * at, if norm { factor } else { 1.0 / factor }));
+            }
+        }
+    }
+    assert!(!times.is_empty());
+    for (at, factor) in times {
+        let value: &mut [u8; 4] = (&mut bytes[at..at + 4]).try_into().expect("four bytes");
+        *value = (f32::from_le_bytes(*value) * factor).to_le_bytes();
+    }
+    std::fs::write(file, bytes).expect("written");
+    folder
+}
+
+#[test]
+fn outlying_channels_do_not_spoil_bytes() {
+    let folder = with_outliers();
+    let vectors = |precision| {
+        let source = Source::folder(folder.path()).expect("is there");
+        let model = source.load(precision).expect("sound");
+        let pictures = [0, 1, 2].map(|at| {
+            model
+                .preprocess()
+                .prepare(&picture(&format!("pixels/{at}.png")))
+        });
+        model.embed_images(&pictures).expect("embeds")
+    };
+    for (exact, bytes) in vectors(Precision::F32)
+        .iter()
+        .zip(&vectors(Precision::Int8))
+    {
+        let off = distance(exact, bytes);
+        assert!(off <= 1e-3, "off by {off}");
+    }
+}
+
 #[test]
 fn onnx_pairs_give_the_reference_vectors() {
     check("onnx", 1e-6);
