@@ -78,6 +78,7 @@ pub enum ModelCommand {
     List,
     Pull(PullArgs),
     Import(ImportArgs),
+    Check(CheckArgs),
     Remove(RemoveArgs),
     Where(WhereArgs),
 }
@@ -107,6 +108,25 @@ pub struct ImportArgs {
     /// Link to the folder instead of copying it
     #[arg(long)]
     pub link: bool,
+}
+
+/// Measure how exact each precision is with a model, and use the fastest that is exact enough
+///
+/// Embeds some of your photos in f32, bf16 and int8, compares the vectors, and remembers the fastest
+/// precision whose vectors stay close: commands use it with this model unless --precision says otherwise.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The model: a name, or a model's folder
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+
+    /// Photo folders, or single photos
+    #[arg(value_name = "DIR", required = true)]
+    pub inputs: Vec<PathBuf>,
+
+    /// How many photos to embed, drawn from all over the folders
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub photos: NonZeroUsize,
 }
 
 /// Delete an installed model
@@ -530,8 +550,8 @@ pub struct CollectionArgs {
 /// For every command that embeds, but `tune`, whose `--precision` is the one of tags.
 #[derive(Debug, Args)]
 pub struct ExactnessArgs {
-    /// How exactly to compute with models in safetensors [default: the fastest here that is as good
-    /// as exact]
+    /// How exactly to compute with models in safetensors [default: what `phototag model check` found,
+    /// else the fastest here that is as good as exact]
     #[arg(long)]
     pub precision: Option<Precision>,
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result};
 use phototag_clip::{Model, Positions, Precision, Prepared, Reference, Source};
 
-use crate::models::Models;
+use crate::models::{Models, checked, own};
 use crate::{photo, pipeline};
 
 /// The model in the box, as catalogs and flags call it.
@@ -26,14 +26,26 @@ pub struct Encoder {
 impl Encoder {
     /// Finds the model of this name. Installed models come before folders of the same name; a
     /// relative folder starts at `base`. "auto" is the best known model that is installed, else
-    /// the one in the box. Without a precision the fastest is taken that is as good as exact.
+    /// the one in the box. Without a precision it is what a check of the model found, else the fastest
+    /// that is as good as exact for every model.
     pub fn choose(name: &str, base: &Path, precision: Option<Precision>) -> Result<Self> {
-        let precision = precision.map_or_else(Precision::automatic, Ok)?;
         let (name, source) = resolve(name, &base.join(name))?;
         let source = source.with_context(|| format!("the model {name:?} cannot be used"))?;
-        let fingerprint = source
-            .fingerprint(precision)
-            .with_context(|| format!("the model {name:?} cannot be read"))?;
+        let fingerprint = |precision| {
+            source
+                .fingerprint(precision)
+                .with_context(|| format!("the model {name:?} cannot be read"))
+        };
+        let precision = match precision {
+            Some(precision) => precision,
+            // There is nothing to ask about a model that is in the program.
+            None if name == STARTER => Precision::automatic()?,
+            None => match checked::precision(&own::folder()?, &fingerprint(Precision::F32)?) {
+                Some(precision) => precision,
+                None => Precision::automatic()?,
+            },
+        };
+        let fingerprint = fingerprint(precision)?;
         Ok(Self {
             name,
             fingerprint,
@@ -71,6 +83,11 @@ impl Encoder {
             .map_err(|reason| anyhow::anyhow!("{}: {reason}", file.display()))?;
         let positions = self.model()?.embed_positions(&picture)?;
         Ok(positions.map(|positions| (positions, shown)))
+    }
+
+    /// A photo as the model takes it, or why it cannot be read; an error if the model fails.
+    pub fn prepare(&self, file: &Path) -> Result<Result<Prepared, String>> {
+        Ok(self.prepared(file)?.map(|(picture, _)| picture))
     }
 
     fn prepared(&self, file: &Path) -> Result<Result<(Prepared, [f64; 4]), String>> {

@@ -417,3 +417,37 @@ fn kernels_can_be_forced_and_a_wrong_name_says_what_there_is() {
         "{error}"
     );
 }
+
+#[test]
+fn a_checked_model_is_computed_as_exactly_as_it_needs() {
+    const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../clip/tests/fixtures/clip");
+    const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/photos");
+    let user = User::of(&nobody());
+    user.says(&["model", "import", FIXTURE, "--name", "tiny"]);
+    let report = user.says(&["model", "check", "tiny", PHOTOS, "--photos", "9"]);
+    assert!(report.contains("tiny on 9 photos"), "{report}");
+    for precision in ["f32", "bf16", "int8"] {
+        let row = report
+            .lines()
+            .find(|line| line.trim().starts_with(precision));
+        let numbers = row.expect(&report).split_whitespace().skip(1).take(3);
+        assert!(numbers.clone().count() == 3 && numbers.flat_map(str::parse::<f64>).count() == 3);
+    }
+    // What it found is what commands do, until they are told otherwise.
+    let file = Path::new(user.says(&["model", "where"]).trim()).join("precisions.json");
+    let found = fs::read_to_string(&file).unwrap();
+    let photo = format!("{PHOTOS}/guitarist.jpg");
+    let vector = |more: &[&str]| user.says(&[&["embed", "--model", "tiny", &photo], more].concat());
+    let int8 = vector(&["--precision", "int8"]);
+    assert_ne!(vector(&["--precision", "f32"]), int8);
+    let (fingerprint, _) = found.split_once(':').unwrap();
+    fs::write(&file, format!("{fingerprint}: \"int8\"}}")).unwrap();
+    assert_eq!(vector(&[]), int8);
+    fs::write(&file, "broken").unwrap();
+    assert_ne!(vector(&[]), int8);
+
+    let few = user.refuses(&["model", "check", "tiny", &photo]);
+    assert!(few.contains("to judge a model takes 8"), "{few}");
+    let starter = user.refuses(&["model", "check", "starter", PHOTOS]);
+    assert!(starter.contains("there is nothing to check"), "{starter}");
+}

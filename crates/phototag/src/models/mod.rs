@@ -4,6 +4,7 @@
 //! Installed is what phototag's own folder or the hub's cache holds and what is seen to be a model;
 //! Nothing here connects to anything.
 
+pub mod checked;
 pub mod known;
 pub mod own;
 

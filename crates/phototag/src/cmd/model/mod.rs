@@ -1,5 +1,6 @@
 //! `phototag model`: getting models, and seeing what is there.
 
+mod check;
 mod import;
 mod list;
 mod pull;
@@ -18,6 +19,7 @@ pub fn model(command: &ModelCommand, console: &Console) -> Result<Ending> {
     let models = Models::open()?;
     match command {
         ModelCommand::List => list::list(&models),
+        ModelCommand::Check(args) => check::check(args, &models, console),
         ModelCommand::Pull(args) => pull::pull(args, &models, console),
         ModelCommand::Import(args) => import::import(args, &models),
         ModelCommand::Remove(args) => remove::remove(args, &models),
