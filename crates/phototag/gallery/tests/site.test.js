@@ -190,7 +190,8 @@ test("hostile names and captions are text, and every link opens", async () => {
   const names = [`<img src=x onerror=alert(1)>`, `"quotes' &amp;`, "a#b?c%41 d", "</script><script>alert(2)</script>".replaceAll("/", "∕"), "🦦", "نهر", "x".repeat(251), "con", "-", "__proto__"];
   const caption = `"><img src=x onerror=alert(4)></script>`;
   const picture = described(readFileSync(join(EXAMPLES, "guitarist.jpg")), caption);
-  names.forEach((name) => writeFileSync(join(photos, `${name}.jpg`), picture));
+  names.forEach((name) => copyFileSync(join(EXAMPLES, "guitarist.jpg"), join(photos, `${name}.jpg`)));
+  writeFileSync(join(photos, "described.jpg"), picture);
   const tags = Object.fromEntries(names.map((name) => [name, ["</script><b>", "bw"]]));
   writeFileSync(join(photos, "tags.json"), JSON.stringify(tags).replace("{", `{"__proto__":["bw"],`));
   writeFileSync(join(photos, "phototag.toml"), `[gallery]\ntitle = "<i>Mine</i> & yours"\nfooter = "<script>alert(3)</script>"\n[[category]]\nid = "bw"\nlabel = "<u>B&W</u>"\nmeasure = "monochrome"\n`);
@@ -201,7 +202,7 @@ test("hostile names and captions are text, and every link opens", async () => {
   await page.goto(site.url, { waitUntil: "networkidle" });
   assert.equal(await page.title(), "<i>Mine</i> & yours");
   await button(page, "<u>B&W</u>").click();
-  await counter(page, "10 of 10");
+  await counter(page, "10 of 11");
   for (const link of await page.locator(".photo").evaluateAll((links) => links.map((link) => link.href))) {
     assert.equal((await page.request.get(link)).status(), 200);
   }
@@ -210,8 +211,10 @@ test("hostile names and captions are text, and every link opens", async () => {
     await page.goto(`${site.url}/#photo=${encodeURIComponent(name)}`);
     await page.locator(".pswp--open").waitFor();
     await page.waitForFunction((name) => document.querySelector(".pswp__caption")?.firstChild?.textContent === name, name);
-    assert.ok((await page.locator(".pswp__caption").textContent()).includes(caption));
   }
+  await page.goto("about:blank");
+  await page.goto(`${site.url}/#photo=described`);
+  await page.waitForFunction((caption) => document.querySelector(".pswp__caption")?.textContent.includes(caption), caption);
   quiet(page, site.url);
   const feed = readFileSync(join(folder, "hostile-site/feed.xml"), "utf8");
   assert.ok(!/<img|<script/.test(feed));
