@@ -22,6 +22,7 @@ mod learned;
 mod models;
 mod overrides;
 mod page;
+mod panics;
 mod photo;
 mod pipeline;
 mod scan;
@@ -40,7 +41,9 @@ use cmd::Ending;
 use console::Console;
 
 fn main() -> ExitCode {
-    match run(Cli::parse_from(cli::arguments())) {
+    let cli = Cli::parse_from(cli::arguments());
+    let ended = panics::reported(|| run(cli)).unwrap_or_else(|report| Err(anyhow::anyhow!(report)));
+    match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Unreadable) => ExitCode::from(1),
         Ok(Ending::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),

@@ -419,6 +419,37 @@ fn kernels_can_be_forced_and_a_wrong_name_says_what_there_is() {
 }
 
 #[test]
+fn a_tokenizer_that_breaks_its_parser_is_an_error_without_a_panic() {
+    const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../clip/tests/fixtures/clip");
+    let user = User::of(&nobody());
+    let model = user.path("model");
+    copy(Path::new(FIXTURE), &model);
+    let file = model.join("tokenizer.json");
+    let mut tokenizer: serde_json::Value =
+        serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    // A template that names a token which it does not describe.
+    tokenizer["post_processor"] = serde_json::json!({
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "</s>", "type_id": 0}}],
+        "pair": [],
+        "special_tokens": {},
+    });
+    fs::write(file, tokenizer.to_string()).unwrap();
+    let said = user.refuses(&[
+        "embed",
+        "--text",
+        "a cat",
+        "--model",
+        &model.to_string_lossy(),
+    ]);
+    assert!(
+        said.starts_with("error: ") && said.contains("tokenizer.json"),
+        "{said}"
+    );
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
 fn a_checked_model_is_computed_as_exactly_as_it_needs() {
     const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../clip/tests/fixtures/clip");
     const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/photos");

@@ -237,6 +237,19 @@ fn decoding_reduces_to_no_less_than_twice_what_is_wanted() {
 }
 
 #[test]
+fn a_reduced_photo_says_how_much_of_its_last_row_and_column_it_fills() {
+    let mut odd = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new(&mut odd)
+        .encode(&[90; 97 * 65 * 3], 97, 65, image::ExtendedColorType::Rgb8)
+        .unwrap();
+    let photo = decode(&odd, |_, _| (12, 8)).unwrap();
+    assert_eq!((photo.pixels.width(), photo.pixels.height()), (25, 17));
+    assert_eq!(photo.area, [0.0, 0.0, 24.25, 16.25]);
+    let whole = decode(&odd, |_, _| (97, 65)).unwrap();
+    assert_eq!(whole.area, [0.0, 0.0, 97.0, 65.0]);
+}
+
+#[test]
 fn the_wanted_size_is_asked_for_the_upright_photo() {
     let asked = std::cell::Cell::new((0, 0));
     let photo = decode(&bytes("orientation-6.jpg"), |width, height| {
