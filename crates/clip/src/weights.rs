@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 use safetensors::SafeTensors;
 use safetensors::tensor::Metadata;
 use serde::Deserialize;
@@ -87,6 +89,20 @@ impl Mapped {
             Self::File(map) => map,
             Self::Embedded(bytes) => bytes,
         }
+    }
+
+    /// Says that these bytes are not needed any more, so that a model being loaded does not take the
+    /// memory of its file as well. Were they asked for again, they would be read again.
+    fn let_go(&self, from: usize, to: usize) {
+        #[cfg(unix)]
+        if let Self::File(map) = self {
+            // SAFETY: the map is of a file and only read, so what comes back after this is the same.
+            let _ = unsafe {
+                map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to.saturating_sub(from))
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = (from, to);
     }
 }
 
@@ -172,6 +188,7 @@ impl Checkpoint {
             .unwrap_or(&[]);
         let values = floats(info.dtype, bytes)
             .map_err(|reason| Error::invalid(&shard.path, format!("tensor {name} {reason}")))?;
+        shard.bytes.let_go(shard.start + from, shard.start + to);
         self.taken.insert(name.to_owned());
         Ok(values)
     }

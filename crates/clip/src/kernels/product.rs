@@ -57,41 +57,55 @@ impl Weights {
         if let Some(bias) = bias {
             packed.bias[..outputs].copy_from_slice(bias);
         }
-        if precision == Precision::Int8 {
-            packed.scales = vec![0.0; panels * LANES];
-            packed.column_sums = vec![0.0; panels * LANES];
-        }
         let group = 4 / precision.bytes();
-        let mut put = |output: usize, input: usize, value: &[u8]| {
-            let line = output / LANES * depth + input / group;
-            let at = output % LANES * 4 + input % group * value.len();
-            packed.lines[line].0[at..at + value.len()].copy_from_slice(value);
-        };
-        for (output, row) in weights.chunks_exact(inputs).enumerate() {
-            match precision {
-                Precision::F32 => {
-                    for (input, value) in row.iter().enumerate() {
-                        put(output, input, &value.to_ne_bytes());
+        // By panel, which are independent: by output, what a unit stands for, and the sum of all units.
+        let units: Vec<[(f32, f32); LANES]> = packed
+            .lines
+            .par_chunks_mut(depth.max(1))
+            .enumerate()
+            .map(|(panel, lines)| {
+                let mut units = [(0.0, 0.0); LANES];
+                let rows = weights.chunks_exact(inputs).skip(panel * LANES);
+                for (output, row) in rows.take(LANES).enumerate() {
+                    let places = lines
+                        .iter_mut()
+                        .map(|line| &mut line.0.as_chunks_mut::<4>().0[output]);
+                    let groups = places.zip(row.chunks(group));
+                    match precision {
+                        Precision::F32 => {
+                            for (place, values) in groups {
+                                *place = values[0].to_ne_bytes();
+                            }
+                        }
+                        Precision::Bf16 => {
+                            for (place, values) in groups {
+                                for (place, value) in
+                                    place.as_chunks_mut::<2>().0.iter_mut().zip(values)
+                                {
+                                    *place = half::bf16::from_f32(*value).to_ne_bytes();
+                                }
+                            }
+                        }
+                        Precision::Int8 => {
+                            let most = row.iter().fold(0.0f32, |most, w| most.max(w.abs()));
+                            let scale = (most / 127.0).max(f32::MIN_POSITIVE);
+                            let mut sum = 0i32;
+                            for (place, values) in groups {
+                                for (place, value) in place.iter_mut().zip(values) {
+                                    let unit = (value / scale).round() as i8;
+                                    sum += i32::from(unit);
+                                    *place = unit.cast_unsigned();
+                                }
+                            }
+                            units[output] = (scale, sum as f32);
+                        }
                     }
                 }
-                Precision::Bf16 => {
-                    for (input, value) in row.iter().enumerate() {
-                        put(output, input, &half::bf16::from_f32(*value).to_ne_bytes());
-                    }
-                }
-                Precision::Int8 => {
-                    let most = row.iter().fold(0.0f32, |most, w| most.max(w.abs()));
-                    let scale = (most / 127.0).max(f32::MIN_POSITIVE);
-                    let mut sum = 0i32;
-                    for (input, value) in row.iter().enumerate() {
-                        let unit = (value / scale).round() as i8;
-                        sum += i32::from(unit);
-                        put(output, input, &unit.to_ne_bytes());
-                    }
-                    packed.scales[output] = scale;
-                    packed.column_sums[output] = sum as f32;
-                }
-            }
+                units
+            })
+            .collect();
+        if precision == Precision::Int8 {
+            (packed.scales, packed.column_sums) = units.into_iter().flatten().unzip();
         }
         packed
     }
