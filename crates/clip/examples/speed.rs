@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let source = Source::folder(folder.as_ref())?;
     let mut models = Vec::new();
     let asked = args.get(2..).unwrap_or_default();
-    for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+    for precision in Precision::ALL {
         let name = format!("{precision:?}");
         if precision != Precision::F32 && !asked.is_empty() && !asked.contains(&name) {
             continue;

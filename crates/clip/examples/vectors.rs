@@ -11,12 +11,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [folder, precision, texts, photos @ ..] = args.as_slice() else {
         return Err("usage: vectors MODEL f32|bf16|int8 TEXTS.json PHOTO...".into());
     };
-    let precision = match precision.as_str() {
-        "f32" => Precision::F32,
-        "bf16" => Precision::Bf16,
-        "int8" => Precision::Int8,
-        other => return Err(format!("{other}: no precision").into()),
-    };
+    let named = |known: &Precision| known.name() == precision;
+    let precision = Precision::ALL.into_iter().find(named);
+    let precision = precision.ok_or("the precision is f32, bf16 or int8")?;
     let start = Instant::now();
     let model = Source::folder(folder.as_ref())?.load(precision)?;
     eprintln!("load {:.3}", start.elapsed().as_secs_f64());

@@ -13,7 +13,7 @@ use phototag_clip::Precision;
 use crate::catalog::{self, Catalog, Evidence};
 use crate::cli::CollectionArgs;
 use crate::console::Console;
-use crate::decide::{Calibration, Rules};
+use crate::decide::{self, Calibration, Rules};
 use crate::encoder::Encoder;
 use crate::evaluate::sample::Drawn;
 use crate::index::{self, ContentHash, Index, Vector};
@@ -22,6 +22,7 @@ use crate::learned::Heads;
 use crate::pipeline::{self, Embedded};
 use crate::scan::{self, KeyStyle, PhotoFile};
 use crate::score::Scorer;
+use crate::tags::Tags;
 
 /// So many photos without labels say what is usual in a collection.
 const OTHERS: usize = 2000;
@@ -53,6 +54,16 @@ pub struct Scored {
     pub photos: Vec<(String, Vec<f32>)>,
     /// The scores of the model's reference images.
     pub reference: Vec<Vec<f32>>,
+}
+
+impl Scored {
+    /// The photos' scores alone.
+    pub fn rows(&self) -> Vec<Vec<f32>> {
+        self.photos
+            .iter()
+            .map(|(_, scores)| scores.clone())
+            .collect()
+    }
 }
 
 impl Collection {
@@ -260,11 +271,7 @@ impl Collection {
         if let Some(kept) = kept.filter(|_| !renew) {
             return Ok((kept, false));
         }
-        let own: Vec<Vec<f32>> = scored
-            .photos
-            .iter()
-            .map(|(_, scores)| scores.clone())
-            .collect();
+        let own = scored.rows();
         let new = Calibration::of(
             &own,
             &scored.reference,
@@ -276,6 +283,19 @@ impl Collection {
                 .keep_calibration(&model, &catalog, &serde_json::to_string(&new)?)?;
         }
         Ok((new, true))
+    }
+
+    /// What scores alone decide: each photo's tags, before anything that the owner said by hand.
+    pub fn tags(&self, scored: &Scored, calibration: &Calibration, rules: &Rules) -> Tags {
+        let id = |at: usize| self.catalog.categories[at].id.clone();
+        let tags = |scores: &[f32]| {
+            let decided = decide::decide(scores, calibration, rules);
+            decided.into_iter().map(id).collect()
+        };
+        let photos = scored.photos.iter();
+        photos
+            .map(|(key, scores)| (key.clone(), tags(scores)))
+            .collect()
     }
 
     fn embed_new_prompts(&mut self) -> Result<()> {

@@ -36,16 +36,19 @@ impl Encoder {
                 .fingerprint(precision)
                 .with_context(|| format!("the model {name:?} cannot be read"))
         };
-        let precision = match precision {
-            Some(precision) => precision,
-            // There is nothing to ask about a model that is in the program.
-            None if name == STARTER => Precision::automatic()?,
-            None => match checked::precision(&own::folder()?, &fingerprint(Precision::F32)?) {
-                Some(precision) => precision,
-                None => Precision::automatic()?,
-            },
+        let (precision, fingerprint) = match precision {
+            Some(precision) => (precision, fingerprint(precision)?),
+            None => {
+                let exact = fingerprint(Precision::F32)?;
+                let checked = own::folder()
+                    .ok()
+                    .and_then(|own| checked::precision(&own, &exact));
+                match checked.map_or_else(Precision::automatic, Ok)? {
+                    Precision::Int8 => (Precision::Int8, fingerprint(Precision::Int8)?),
+                    precision => (precision, exact),
+                }
+            }
         };
-        let fingerprint = fingerprint(precision)?;
         Ok(Self {
             name,
             fingerprint,

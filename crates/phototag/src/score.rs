@@ -3,6 +3,9 @@
 //! A prompted category's score is the cosine between the photo and the normalised mean of its prompts'
 //! vectors; a measured one's is the measure. What a score is worth is [`crate::decide`]'s business.
 
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Mul};
+
 use phototag_clip::Reference;
 
 use crate::catalog::{Catalog, Evidence};
@@ -90,21 +93,29 @@ pub fn mean_direction(vectors: &[Vec<f32>]) -> Vec<f32> {
 
 /// The sum of products.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    // Eight sums that do not wait for each other, so that the compiler can use wide registers.
-    let mut sums = [0.0_f32; 8];
-    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a_chunks
+    sum_of_products::<f32, 8>(a, b)
+}
+
+/// The sum of products, as `LANES` sums that do not wait for each other, so that the compiler can use wide
+/// registers.
+pub fn sum_of_products<T, const LANES: usize>(a: &[T], b: &[T]) -> T
+where
+    T: Copy + Default + Sum + Mul<Output = T> + AddAssign + Add<Output = T>,
+{
+    let mut sums = [T::default(); LANES];
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: T = a_chunks
         .remainder()
         .iter()
         .zip(b_chunks.remainder())
-        .map(|(x, y)| x * y)
+        .map(|(x, y)| *x * *y)
         .sum();
     for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..8 {
+        for lane in 0..LANES {
             sums[lane] += x[lane] * y[lane];
         }
     }
-    sums.iter().sum::<f32>() + rest
+    sums.into_iter().sum::<T>() + rest
 }
 
 #[cfg(test)]

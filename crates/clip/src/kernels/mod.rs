@@ -50,6 +50,18 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// From exact to fast.
+    pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
+
+    /// As files and command lines write it: "f32", "bf16" or "int8".
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        }
+    }
+
     /// The fastest on this processor whose vectors are as good as exact for every model: `Bf16`
     /// where there is a unit for it, else `F32`. An error says that the environment variable
     /// `PHOTOTAG_KERNELS` names what this processor does not have.

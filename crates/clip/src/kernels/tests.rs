@@ -90,7 +90,7 @@ fn shapes() -> impl Iterator<Item = [usize; 3]> {
 #[test]
 fn products_agree_with_plain_loops() {
     for kernels in Kernels::all() {
-        for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+        for precision in Precision::ALL {
             for [rows, outputs, inputs] in shapes() {
                 let x = values(rows * inputs, 1);
                 let weights = values(outputs * inputs, 2);
@@ -217,7 +217,7 @@ fn a_row_of_a_product_does_not_depend_on_the_others() {
         eps: 1e-5,
     };
     for kernels in Kernels::all() {
-        for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+        for precision in Precision::ALL {
             let weights = values(outputs * inputs, 8);
             let weights = Weights::new(&weights, None, [outputs, inputs], precision);
             let mut all = vec![0.0; rows * outputs];

@@ -19,7 +19,7 @@ use crate::evaluate::sample::{self, Estimate, Marked};
 use crate::evaluate::{self, Figure, Figures, Judged, Report};
 use crate::index;
 use crate::labels::Labels;
-use crate::tags::{self, Tags};
+use crate::tags;
 
 pub fn eval(args: EvalArgs, console: &Console) -> Result<Ending> {
     let mut collection = Collection::open(args.collection, args.exactness.precision(), console)?;
@@ -67,37 +67,18 @@ pub fn eval(args: EvalArgs, console: &Console) -> Result<Ending> {
         return Ok(Ending::Done);
     }
 
-    let ids = |chosen: Vec<usize>| {
-        chosen
-            .into_iter()
-            .map(|at| collection.catalog.categories[at].id.clone())
-            .collect()
-    };
-    let given: Tags = scored
-        .photos
-        .iter()
-        .map(|(key, scores)| {
-            (
-                key.clone(),
-                ids(decide::decide(scores, &calibration, &rules)),
-            )
-        })
-        .collect();
-    let (labels, disagree) = labels.with_corrected(&given, &overrides);
-    for key in disagree {
-        console.warn(&format!(
-            "photo {key:?}: labels and overrides disagree; the correction counts"
-        ));
-    }
+    let given = collection.tags(&scored, &calibration, &rules);
+    let labels = learn::corrected(labels, &given, &overrides, console);
+    let categories = &collection.catalog.categories;
     let judged: Vec<Judged> = scored
         .photos
         .iter()
-        .filter_map(|(key, scores)| {
-            let chosen = decide::decide(scores, &calibration, &rules);
+        .zip(&given)
+        .filter_map(|((key, scores), (_, tags))| {
             Some(Judged {
                 key: key.clone(),
                 scores: scores.clone(),
-                given: (0..scores.len()).map(|at| chosen.contains(&at)).collect(),
+                given: categories.iter().map(|c| tags.contains(&c.id)).collect(),
                 truth: labels.truth(key, &collection.catalog)?,
             })
         })
@@ -111,12 +92,7 @@ pub fn eval(args: EvalArgs, console: &Console) -> Result<Ending> {
     let report = evaluate::judge(&judged);
     let estimate = estimate(&collection, &labels)?;
     let text = if args.json {
-        let ids: Vec<&str> = collection
-            .catalog
-            .categories
-            .iter()
-            .map(|c| c.id.as_str())
-            .collect();
+        let ids: Vec<&str> = categories.iter().map(|c| c.id.as_str()).collect();
         serde_json::to_string_pretty(
             &json!({"ids": ids, "report": report, "spot_check": estimate}),
         )? + "\n"

@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::labels::Labels;
 use crate::learn::{self, LEAST_POSITIVES, Outcome};
 use crate::overrides::{self, Overrides};
+use crate::tags::Tags;
 
 pub fn learn(args: LearnArgs, console: &Console) -> Result<Ending> {
     let mut collection = Collection::open(args.collection, args.exactness.precision(), console)?;
@@ -81,6 +82,23 @@ pub(super) fn warn_of_strangers(
     for stranger in overrides.strangers(keys) {
         console.warn(&format!("overrides: there is no photo {stranger:?}"));
     }
+}
+
+/// Labels with what was corrected by hand, given the tags that scores alone give; says where the two
+/// disagree.
+pub(super) fn corrected(
+    labels: Labels,
+    tags: &Tags,
+    overrides: &Overrides,
+    console: &Console,
+) -> Labels {
+    let (labels, disagree) = labels.with_corrected(tags, overrides);
+    for key in disagree {
+        console.warn(&format!(
+            "photo {key:?}: labels and overrides disagree; the correction counts"
+        ));
+    }
+    labels
 }
 
 fn describe(collection: &Collection, labelled: usize, outcomes: &[Outcome]) -> String {

@@ -9,7 +9,7 @@ use super::Ending;
 use crate::cli::TagArgs;
 use crate::collection::Collection;
 use crate::console::Console;
-use crate::decide::{self, Rules};
+use crate::decide::Rules;
 use crate::overrides::{self, Overrides};
 use crate::summary::Summary;
 use crate::tags::{self, Tags};
@@ -41,22 +41,7 @@ pub fn tag(args: TagArgs, console: &Console) -> Result<Ending> {
     let scored = collection.scores(&embedded)?;
     let rules = Rules::of(&collection.catalog);
     let (calibration, renewed) = collection.calibration(&scored, &rules, args.recalibrate)?;
-    let ids = |chosen: Vec<usize>| -> BTreeSet<String> {
-        chosen
-            .into_iter()
-            .map(|at| collection.catalog.categories[at].id.clone())
-            .collect()
-    };
-    let mut tags: Tags = scored
-        .photos
-        .iter()
-        .map(|(key, scores)| {
-            (
-                key.clone(),
-                ids(decide::decide(scores, &calibration, &rules)),
-            )
-        })
-        .collect();
+    let mut tags = collection.tags(&scored, &calibration, &rules);
     let (corrected, strangers) = overrides.apply(&mut tags);
     for stranger in strangers.iter().filter(|_| !collection.partial) {
         console.warn(&format!("overrides: there is no photo {stranger:?}"));

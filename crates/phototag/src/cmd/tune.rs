@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::decide::tune::{Aim, Labelled, Tuned, tune as tune_on};
 use crate::decide::{self, Calibration, Cut, Rules};
 use crate::statistics::Counts;
-use crate::tags::{self, Tags};
+use crate::tags;
 
 pub fn tune(args: TuneArgs, console: &Console) -> Result<Ending> {
     let mut collection = Collection::open(args.collection, None, console)?;
@@ -65,11 +65,7 @@ pub fn tune(args: TuneArgs, console: &Console) -> Result<Ending> {
             .collect(),
         fallback: rules.fallback,
     };
-    let own: Vec<Vec<f32>> = scored
-        .photos
-        .iter()
-        .map(|(_, scores)| scores.clone())
-        .collect();
+    let own = scored.rows();
     let level = Calibration::of(&own, &scored.reference, &levelled, wish);
     let mut thresholds: Vec<Option<f32>> = levelled
         .cuts
@@ -79,12 +75,8 @@ pub fn tune(args: TuneArgs, console: &Console) -> Result<Ending> {
         .collect();
 
     // With labels: from there toward what they say.
-    let (labels, disagree) = labels.with_corrected(&before.tags(&scored, &collection), &overrides);
-    for key in disagree {
-        console.warn(&format!(
-            "photo {key:?}: labels and overrides disagree; the correction counts"
-        ));
-    }
+    let tags = collection.tags(&scored, &calibration, &rules);
+    let labels = learn::corrected(labels, &tags, &overrides, console);
     let labelled: Vec<Labelled> = scored
         .photos
         .iter()
@@ -170,16 +162,6 @@ struct Tagging<'a> {
 impl Tagging<'_> {
     fn decided(&self, scores: &[f32]) -> Vec<usize> {
         decide::decide(scores, self.calibration, self.rules)
-    }
-
-    fn tags(&self, scored: &Scored, collection: &Collection) -> Tags {
-        let id = |at: usize| collection.catalog.categories[at].id.clone();
-        let tags = |scores: &[f32]| self.decided(scores).into_iter().map(id).collect();
-        scored
-            .photos
-            .iter()
-            .map(|(key, scores)| (key.clone(), tags(scores)))
-            .collect()
     }
 }
 

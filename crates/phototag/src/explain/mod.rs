@@ -94,17 +94,11 @@ impl Explanation {
         let sources = sources(collection, &vector)?;
 
         let categories = &collection.catalog.categories;
-        let decided = |scores: &[f32]| decide::decide(scores, &calibration, &rules);
-        let id = |at: usize| categories[at].id.clone();
-        let mut tags: Tags = scored
-            .photos
-            .iter()
-            .map(|(key, scores)| (key.clone(), decided(scores).into_iter().map(id).collect()))
-            .collect();
+        let mut tags = collection.tags(&scored, &calibration, &rules);
         overrides.apply(&mut tags);
 
         let (key, scores) = &scored.photos[at];
-        let chosen = decided(scores);
+        let chosen = decide::decide(scores, &calibration, &rules);
         let mut reasons: Vec<Reason> = sources
             .into_iter()
             .enumerate()

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::categories::Button;
 use super::site::Photo;
+use crate::page;
 
 /// Photos a chunk.
 pub const CHUNK: usize = 50;
@@ -45,9 +46,7 @@ pub fn block(photos: &[Photo], buttons: &[Button]) -> String {
             json!({"id": id, "label": label, "emoji": emoji, "photos": steps(tagged.get(id).map_or(&[], Vec::as_slice))})
         })
         .collect();
-    json!({"chunk": CHUNK, "ratios": ratios, "categories": categories})
-        .to_string()
-        .replace('<', "\\u003c")
+    page::embedded(&json!({"chunk": CHUNK, "ratios": ratios, "categories": categories}))
 }
 
 /// Width by height on a logarithmic scale of 12 bits, 256 steps to the doubling, in two characters.

@@ -5,6 +5,8 @@
 //! which costs a few products with the Gram matrix. The objective is convex, so where it starts does
 //! not matter.
 
+use crate::score::sum_of_products;
+
 /// Inner products of examples, `[n][n]`, symmetric.
 pub struct Gram {
     pub n: usize,
@@ -133,20 +135,7 @@ fn conjugate_gradients(matrix: impl Fn(&[f64]) -> Vec<f64>, wanted: &[f64]) -> V
 }
 
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 4];
-    let (a_chunks, b_chunks) = (a.chunks_exact(4), b.chunks_exact(4));
-    let rest: f64 = a_chunks
-        .remainder()
-        .iter()
-        .zip(b_chunks.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..4 {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    sums.iter().sum::<f64>() + rest
+    sum_of_products::<f64, 4>(a, b)
 }
 
 #[cfg(test)]

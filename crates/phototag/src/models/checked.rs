@@ -12,30 +12,19 @@ use crate::tags;
 
 const FILE: &str = "precisions.json";
 
-/// As written in the file and by `--precision`.
-const NAMES: [(Precision, &str); 3] = [
-    (Precision::F32, "f32"),
-    (Precision::Bf16, "bf16"),
-    (Precision::Int8, "int8"),
-];
-
-pub fn name(precision: Precision) -> &'static str {
-    let (_, name) = NAMES[NAMES.iter().position(|(p, _)| *p == precision).unwrap_or(0)];
-    name
-}
-
 /// The precision that the model with this fingerprint was found to bear, if it was checked. `fingerprint`
 /// is that of single precision.
 pub fn precision(own: &Path, fingerprint: &str) -> Option<Precision> {
     let found = read(own).remove(fingerprint)?;
-    let known = NAMES.iter().find(|(_, name)| *name == found)?;
-    Some(known.0)
+    Precision::ALL
+        .into_iter()
+        .find(|precision| precision.name() == found)
 }
 
 /// Keeps what was found.
 pub fn keep(own: &Path, fingerprint: &str, precision: Precision) -> Result<()> {
     let mut all = read(own);
-    all.insert(fingerprint.to_owned(), name(precision).to_owned());
+    all.insert(fingerprint.to_owned(), precision.name().to_owned());
     fs::create_dir_all(own).with_context(|| own.display().to_string())?;
     let text = serde_json::to_string_pretty(&all)? + "\n";
     let path = own.join(FILE);

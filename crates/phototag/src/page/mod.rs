@@ -1,4 +1,4 @@
-//! What pages to look at share: thumbnails inside the page, since a page is one file.
+//! What pages share: data inside them, and thumbnails, where a page is one file.
 
 pub mod plot;
 
@@ -17,6 +17,11 @@ use crate::{photo, pipeline};
 /// The longer side of a thumbnail, in pixels.
 const SIDE: u32 = 320;
 const QUALITY: u8 = 80;
+
+/// JSON that cannot end the element it stands in.
+pub fn embedded(json: &serde_json::Value) -> String {
+    json.to_string().replace('<', "\\u003c")
+}
 
 /// A photo as a small JPEG in a `data:` address; `None` if it cannot be read any more.
 pub fn thumbnail(path: &Path) -> Option<String> {

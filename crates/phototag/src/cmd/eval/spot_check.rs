@@ -11,7 +11,7 @@ use crate::collection::{Collection, Scored};
 use crate::decide::{self, Calibration, Rules};
 use crate::evaluate::sample::{self, Candidate, Drawn};
 use crate::labels::Labels;
-use crate::page::thumbnail;
+use crate::page::{embedded, thumbnail};
 
 /// Draws photos, each with the tags that it has.
 pub fn draw(
@@ -83,7 +83,7 @@ pub fn page(
         .map(|c| json!({"id": c.id, "label": c.label}))
         .collect();
     let data = json!({"photos": photos, "categories": categories, "labels": labels.all()});
-    let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
+    let data = embedded(&data);
     Page { data }.render().context("the page cannot be made")
 }
 
@@ -93,9 +93,7 @@ mod tests {
 
     #[test]
     fn data_cannot_end_its_element() {
-        let data = json!({"key": "</script><script>alert(1)"})
-            .to_string()
-            .replace('<', "\\u003c");
+        let data = embedded(&json!({"key": "</script><script>alert(1)"}));
         let page = Page { data }.render().unwrap();
         assert!(!page.contains("<script>alert"), "{page}");
         assert!(page.contains("\\u003c/script>"), "{page}");

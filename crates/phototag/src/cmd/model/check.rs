@@ -55,7 +55,7 @@ pub fn check(args: &CheckArgs, models: &Models, console: &Console) -> Result<End
 
     let mut measured: Vec<Measured> = Vec::new();
     let mut reference: Vec<Vec<f32>> = Vec::new();
-    for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+    for precision in Precision::ALL {
         if interrupt::asked() {
             return Ok(Ending::Interrupted);
         }
@@ -133,7 +133,7 @@ fn describe(
     for one in measured {
         text += &format!(
             "  {:9}  {:8.1}  {:11.5}  {:11.5}{}\n",
-            checked::name(one.precision),
+            one.precision.name(),
             one.speed,
             one.mean,
             one.worst,
@@ -146,7 +146,7 @@ fn describe(
     }
     text += &format!(
         "\n{} is used with this model from now on: the fastest of those with a mean of {LEAST_MEAN} and a worst photo of {LEAST_WORST}.\n",
-        checked::name(fastest)
+        fastest.name()
     );
     if again {
         text += "Its vectors are not those of before, so photos are embedded again, once.\n";
