@@ -17,6 +17,7 @@ mod line;
 mod micro;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod outliers;
 mod portable;
 mod product;
 mod rows;

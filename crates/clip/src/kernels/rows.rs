@@ -6,6 +6,7 @@
 
 use super::lanes::{LANES, Lanes, activate, exp};
 use super::line::{BYTES, Line};
+use super::outliers::{OUTLYING, Outliers};
 use super::{Activation, Precision};
 
 /// What a layer norm multiplies with and adds, and what keeps it from dividing by nothing.
@@ -23,48 +24,6 @@ pub(crate) struct Quantised {
     pub(crate) scale: f32,
     pub(crate) zero: f32,
     outliers: Outliers,
-}
-
-/// Values of a row that are kept as they are, since a scale that reached them would leave few bytes for
-/// the others: trained models have channels that are tens of times larger than the rest (Dettmers et
-/// al. 2022, "LLM.int8()", whose way this is, by row instead of by column).
-#[derive(Clone, Copy, Default)]
-struct Outliers {
-    count: usize,
-    columns: [u16; MOST_OUTLIERS],
-    values: [f32; MOST_OUTLIERS],
-}
-
-/// Of more, the largest are taken.
-const MOST_OUTLIERS: usize = 16;
-
-/// Beyond so many times the root mean square of the others, which no noise reaches, a value is one.
-const OUTLYING: f32 = 6.5;
-
-impl Outliers {
-    /// Takes the outliers out of `row`, leaving zeros: the largest first, while they outlie what is left.
-    fn taken_from(row: &mut [f32]) -> Self {
-        let mut taken = Self::default();
-        let mut squares: f64 = row.iter().map(|x| f64::from(x * x)).sum();
-        while taken.count < MOST_OUTLIERS {
-            let largest = (0..row.len()).max_by(|&a, &b| row[a].abs().total_cmp(&row[b].abs()));
-            let Some((column, at)) = largest.and_then(|at| Some((u16::try_from(at).ok()?, at)))
-            else {
-                break;
-            };
-            let value = row[at];
-            squares -= f64::from(value * value);
-            let usual = (squares.max(0.0) / row.len() as f64).sqrt() as f32;
-            if value.abs() <= OUTLYING * usual {
-                break;
-            }
-            row[at] = 0.0;
-            taken.columns[taken.count] = column;
-            taken.values[taken.count] = value;
-            taken.count += 1;
-        }
-        taken
-    }
 }
 
 /// What becomes of a product's sums.
@@ -425,10 +384,9 @@ unsafe fn parts<L: Lanes, F: Last>(
 #[inline(always)]
 unsafe fn with_outliers<L: Lanes>(outliers: &Outliers, panel: &[Line], scale: L, sums: L) -> L {
     let mut sums = sums;
-    let pairs = outliers.columns.iter().zip(&outliers.values);
-    for (&column, &value) in pairs.take(outliers.count) {
+    for (column, value) in outliers.iter() {
         // A line has a group of four neighbouring inputs for each of its outputs.
-        let (line, at) = (&panel[usize::from(column) / 4], u32::from(column) % 4);
+        let (line, at) = (&panel[column / 4], column % 4);
         let groups: &[[u8; 4]; LANES] = bytemuck::cast_ref(&line.0);
         let units = groups.map(|group| i32::from_le_bytes(group) << (24 - 8 * at) >> 24);
         // SAFETY: as the caller vouches.
