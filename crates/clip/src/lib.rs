@@ -18,6 +18,7 @@
 
 mod clean;
 mod config;
+mod convolution;
 mod error;
 mod files;
 mod fingerprint;

@@ -88,7 +88,7 @@ impl Source {
     /// whatever the precision.
     pub fn load(&self, precision: Precision) -> Result<Model, Error> {
         match self.kind {
-            Kind::Onnx => Ok(Model::new(OnnxPair::load(&self.files)?)),
+            Kind::Onnx => Ok(Model::new(OnnxPair::load(&self.files, precision)?)),
             Kind::Native(layout) => Ok(Model::new(NativeModel::load(
                 &self.files,
                 layout,

@@ -95,6 +95,14 @@ impl Linear {
         Ok(Self::new(&weights, None, inputs, arithmetic))
     }
 
+    pub(crate) fn inputs(&self) -> usize {
+        self.weights.inputs()
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.weights.outputs()
+    }
+
     /// `[rows][outputs]` of `x`, which is `[rows][inputs]`.
     pub(crate) fn apply(&self, x: &[f32]) -> Vec<f32> {
         let mut operand = Operand::EMPTY;
@@ -105,7 +113,7 @@ impl Linear {
     }
 
     /// `x`, normed first where there is a norm, as the left side of this product.
-    fn encode(&self, x: &[f32], norm: Option<&Norm>, operand: &mut Operand) {
+    pub(crate) fn encode(&self, x: &[f32], norm: Option<&Norm>, operand: &mut Operand) {
         let norm = norm.map(|norm| NormOf {
             weight: &norm.weight,
             bias: &norm.bias,
@@ -115,7 +123,8 @@ impl Linear {
         operand.set(self.kernels, x, inputs, norm, precision);
     }
 
-    fn multiply(&self, x: &Operand, then: Then, out: &mut [f32]) {
+    /// `then` of the product with what was encoded, into `out`, `[rows][outputs]`.
+    pub(crate) fn multiply(&self, x: &Operand, then: Then, out: &mut [f32]) {
         self.weights.multiply(self.kernels, x, then, out);
     }
 }

@@ -106,6 +106,7 @@ pub(super) unsafe fn activate<L: Lanes>(activation: Activation, x: L) -> L {
                 x.mul(sigmoid(x.mul(cubic)))
             }
             Activation::QuickGelu => x.mul(sigmoid(x.mul(L::splat(1.702)))),
+            Activation::Relu6 => x.max(L::splat(0.0)).min(L::splat(6.0)),
         }
     }
 }

@@ -12,6 +12,7 @@ mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod depthwise;
 mod lanes;
 mod line;
 mod micro;
@@ -27,10 +28,12 @@ mod tests;
 use std::sync::OnceLock;
 
 pub(crate) use attention::{Part, Sequence, attend};
+pub(crate) use depthwise::Depthwise;
 pub(crate) use product::{Operand, Weights};
 pub(crate) use rows::{NormOf, Then};
 
 use crate::Error;
+use depthwise::Tap;
 use line::Line;
 use micro::MicroKernel;
 use rows::{Quantised, Tile};
@@ -87,7 +90,7 @@ pub fn kernels_in_use() -> Result<String, Error> {
     Ok(Kernels::chosen()?.description())
 }
 
-/// What stands between the two layers of a block's MLP.
+/// What becomes of a layer's values before the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activation {
     /// `x * Phi(x)`, exactly.
@@ -96,6 +99,8 @@ pub(crate) enum Activation {
     GeluTanh,
     /// Its approximation `x * sigmoid(1.702 x)`, OpenAI's.
     QuickGelu,
+    /// Between 0 and 6, as in MobileNets.
+    Relu6,
 }
 
 /// The kernels of one instruction set. A value of this type exists only where the processor has
@@ -117,6 +122,7 @@ struct RowFunctions {
     encode: unsafe fn(&[f32], Precision, &mut [Line]) -> Quantised,
     finish: unsafe fn(&Tile, &mut [f32], usize, usize),
     softmax: unsafe fn(&mut [Line], usize, f32),
+    depthwise: unsafe fn(&[Tap], &[f32], &mut [f32]),
 }
 
 macro_rules! row_functions {
@@ -141,7 +147,12 @@ macro_rules! row_functions {
             // SAFETY: as above.
             unsafe { rows::softmax::<$lanes>(row, seen, scale) }
         }
-        RowFunctions { layer_norm, encode, finish, softmax }
+        $(#[target_feature(enable = $features)])?
+        fn depthwise(taps: &[Tap], bias: &[f32], out: &mut [f32]) {
+            // SAFETY: as above.
+            unsafe { depthwise::pixel::<$lanes>(taps, bias, out) }
+        }
+        RowFunctions { layer_norm, encode, finish, softmax, depthwise }
     }};
 }
 
@@ -287,5 +298,10 @@ impl Kernels {
     fn softmax(&self, row: &mut [Line], seen: usize, scale: f32) {
         // SAFETY: as above.
         unsafe { (self.rows.softmax)(row, seen, scale) }
+    }
+
+    fn depthwise(&self, taps: &[Tap], bias: &[f32], out: &mut [f32]) {
+        // SAFETY: as above.
+        unsafe { (self.rows.depthwise)(taps, bias, out) }
     }
 }

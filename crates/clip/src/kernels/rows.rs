@@ -287,6 +287,7 @@ pub(super) unsafe fn finish<L: Lanes>(
             Then::Activate(Activation::QuickGelu) => {
                 parts::<L, QuickGelu>(tile, out, out_stride, columns);
             }
+            Then::Activate(Activation::Relu6) => parts::<L, Relu6>(tile, out, out_stride, columns),
         }
     }
 }
@@ -319,6 +320,7 @@ last! {
     Gelu = |value, _there| activate(Activation::Gelu, value);
     GeluTanh = |value, _there| activate(Activation::GeluTanh, value);
     QuickGelu = |value, _there| activate(Activation::QuickGelu, value);
+    Relu6 = |value, _there| activate(Activation::Relu6, value);
 }
 
 struct Store;

@@ -31,7 +31,7 @@ fn picture(name: &str) -> crate::Pixels {
     crate::Pixels::new(rgb.width(), rgb.height(), rgb.into_raw()).expect("not empty")
 }
 
-fn exact() -> Arithmetic {
+pub(crate) fn exact() -> Arithmetic {
     Arithmetic {
         kernels: Kernels::chosen().expect("this processor's"),
         precision: Precision::F32,

@@ -152,6 +152,88 @@ fn outlying_channels_do_not_spoil_bytes() {
 #[test]
 fn onnx_pairs_give_the_reference_vectors() {
     check("onnx", 1e-6);
+    check("onnx-trunk", 1e-9);
+    check_at("onnx-trunk", Precision::Bf16, 1e-4);
+}
+
+/// A copy of the pair `onnx-trunk` with a change to the graph of its pictures.
+fn with_changed_graph(change: impl Fn(&mut rten_onnx::onnx::GraphProto)) -> tempfile::TempDir {
+    const VISUAL: &str = "visual/model.onnx";
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in [
+        "config.json",
+        "visual/preprocess_cfg.json",
+        VISUAL,
+        "textual/model.onnx",
+        "textual/tokenizer.json",
+    ] {
+        let to = folder.path().join(name);
+        std::fs::create_dir_all(to.parent().expect("inside")).expect("made");
+        std::fs::copy(fixture("onnx-trunk").join(name), to).expect("copied");
+    }
+    let path = folder.path().join(VISUAL);
+    let bytes = std::fs::read(&path).expect("is there");
+    let mut model = rten_onnx::onnx::ModelProto::parse_buf(&bytes).expect("sound");
+    change(model.graph.as_mut().expect("a graph"));
+    std::fs::write(path, model.write_buf().expect("sound")).expect("written");
+    folder
+}
+
+#[test]
+fn a_graph_gives_the_same_whole_and_split() {
+    // Only a graph of known attributes is split.
+    let folder = with_changed_graph(|graph| {
+        let stem = &mut graph.node[0];
+        let mut dilations = stem.attribute[0].clone();
+        (dilations.name, dilations.ints) = (Some("dilations".to_owned()), vec![1, 1]);
+        stem.attribute.push(dilations);
+    });
+    let whole = Source::folder(folder.path()).and_then(|source| source.load(Precision::F32));
+    let (whole, split) = (whole.expect("sound"), load("onnx-trunk"));
+    for i in 0..5 {
+        let picture = picture(&format!("pixels/{i}.png"));
+        let prepared = whole.preprocess().prepare(&picture);
+        let of = |model: &Model| {
+            let positions = model.embed_positions(&prepared).expect("runs");
+            let mut vectors = positions.expect("named maps").vectors;
+            vectors.extend(
+                model
+                    .embed_images(std::slice::from_ref(&prepared))
+                    .expect("runs"),
+            );
+            vectors
+        };
+        for (a, b) in of(&whole).iter().zip(of(&split)) {
+            let off = distance(a, &b);
+            assert!(off < 1e-9, "picture {i}: off by {off}");
+        }
+    }
+}
+
+#[test]
+fn graphs_that_lie_about_their_shapes_are_errors() {
+    let changes: [fn(&mut rten_onnx::onnx::GraphProto); 6] = [
+        |graph| graph.initializer[0].dims[0] = i64::MAX,
+        |graph| graph.initializer[0].dims[1] = -3,
+        |graph| graph.initializer[1].dims[0] += 1,
+        |graph| {
+            let mut attributes = graph.node[0].attribute.iter_mut();
+            let strides = attributes.find(|a| a.name.as_deref() == Some("strides"));
+            strides.expect("is there").ints = vec![0, 0];
+        },
+        |graph| graph.node[0].input.truncate(1),
+        |graph| graph.node.iter_mut().for_each(|node| node.input.clear()),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let folder = with_changed_graph(change);
+        let embedded = Source::folder(folder.path())
+            .and_then(|source| source.load(Precision::F32))
+            .and_then(|model| {
+                let prepared = model.preprocess().prepare(&picture("pixels/0.png"));
+                model.embed_images(&[prepared])
+            });
+        assert!(embedded.is_err(), "change {number}");
+    }
 }
 
 #[test]
@@ -162,6 +244,8 @@ fn a_vector_does_not_depend_on_the_batch_or_the_thread() {
         ("siglip", Precision::F32),
         ("siglip", Precision::Bf16),
         ("onnx", Precision::F32),
+        ("onnx-trunk", Precision::F32),
+        ("onnx-trunk", Precision::Bf16),
     ] {
         let model = load_at(name, precision);
         let pictures: Vec<_> = (0..5)
@@ -247,15 +331,15 @@ fn a_picture_prepared_for_another_model_is_refused() {
 
 #[test]
 fn positions_are_the_references() {
-    for name in ["clip", "siglip"] {
+    for (name, side) in [("clip", 4), ("siglip", 4), ("onnx-trunk", 8)] {
         let expected: Vec<Vec<f32>> = json(&format!("{name}/positions.json"));
         let model = load(name);
         let prepared = model
             .preprocess()
             .prepare(&picture(&format!("{name}/input.png")));
         let positions = model.embed_positions(&prepared).expect("runs");
-        let positions = positions.expect("a tower of patches");
-        assert_eq!(positions.grid, [4, 4]);
+        let positions = positions.expect("a tower that can tell");
+        assert_eq!(positions.grid, [side, side]);
         assert_eq!(positions.vectors.len(), expected.len());
         for (place, (vector, expected)) in positions.vectors.iter().zip(&expected).enumerate() {
             let off = distance(vector, expected);

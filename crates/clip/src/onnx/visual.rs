@@ -1,0 +1,211 @@
+//! The image side of a pair of graphs: its trunk by this crate's kernels where it can be split off, and all
+//! else by rten; and what it sees at each place of a picture.
+//!
+//! A convolutional tower's vector comes from maps of features that are averaged over the picture. A graph that
+//! has the outputs `map.0` and `mean.0` (and `map.1` and `mean.1`, and so on) lets the maps be asked
+//! for, and the means be given: with the features of one place in their stead, what follows says what
+//! that place would be by itself. Where what follows is linear this is the class activation map
+//! (Zhou et al., arXiv:1512.04150).
+
+use rayon::prelude::*;
+use rten::{NodeId, Value};
+use rten_onnx::onnx::ModelProto;
+
+use super::VISUAL;
+use super::graph::Graph;
+use super::trunk::{Trunk, mean};
+use crate::convolution::Map;
+use crate::files::Files;
+use crate::kernels::{Kernels, Precision};
+use crate::model::Positions;
+use crate::transformer::Arithmetic;
+use crate::{Error, Prepared, Preprocess};
+
+/// A larger graph is left whole: to split it, it is read and copied.
+const LARGEST_SPLIT: u64 = 64 << 20;
+
+pub(super) struct VisualGraph {
+    /// The whole, or what is behind the means.
+    graph: Graph,
+    maps: Maps,
+    /// Where the means of the maps go.
+    means: Vec<NodeId>,
+}
+
+/// Where maps of features come from.
+enum Maps {
+    Trunk(Trunk),
+    /// From the graph. There are none if it does not name them.
+    Nodes(Vec<NodeId>),
+}
+
+impl VisualGraph {
+    pub(super) fn load(
+        files: &Files,
+        preprocess: &Preprocess,
+        precision: Precision,
+    ) -> Result<Self, Error> {
+        if let Some((trunk, bytes)) = split(files, preprocess, precision)? {
+            let graph = Graph::read(files.path(VISUAL), bytes)?;
+            let means = named(&graph.model, mean);
+            let maps = Maps::Trunk(trunk);
+            return Ok(Self { graph, maps, means });
+        }
+        let graph = Graph::load(files, VISUAL)?;
+        graph.check_pictures(preprocess)?;
+        let mut maps = named(&graph.model, |number| format!("map.{number}"));
+        let mut means = named(&graph.model, mean);
+        let both = maps.len().min(means.len());
+        maps.truncate(both);
+        means.truncate(both);
+        let maps = Maps::Nodes(maps);
+        Ok(Self { graph, maps, means })
+    }
+
+    /// How many values a vector has, if the graph says so.
+    pub(super) fn output_width(&self) -> Option<usize> {
+        self.graph.output_width()
+    }
+
+    /// A picture's vector, of unit length.
+    pub(super) fn embed(
+        &self,
+        image: &Prepared,
+        preprocess: &Preprocess,
+    ) -> Result<Vec<f32>, Error> {
+        match &self.maps {
+            Maps::Trunk(trunk) => {
+                let maps = trunk.maps(pixels(image, preprocess));
+                self.behind(maps.iter().map(Map::mean))
+            }
+            Maps::Nodes(_) => {
+                let input = self.planes(image, preprocess)?;
+                self.graph.run(vec![(self.graph.input, input.into())])
+            }
+        }
+    }
+
+    /// See [`Model::embed_positions`](crate::Model::embed_positions).
+    pub(super) fn positions(
+        &self,
+        image: &Prepared,
+        preprocess: &Preprocess,
+    ) -> Result<Option<Positions>, Error> {
+        let maps = match &self.maps {
+            Maps::Trunk(trunk) => trunk.maps(pixels(image, preprocess)),
+            Maps::Nodes(nodes) if nodes.is_empty() => return Ok(None),
+            Maps::Nodes(nodes) => self.asked(nodes, self.planes(image, preprocess)?)?,
+        };
+        let (across, down) = (maps[0].width, maps[0].height);
+        let places = across * down;
+        if maps
+            .iter()
+            .any(|map| (map.width, map.height) != (across, down))
+        {
+            return Err(Error::run(&self.graph.path, "gave maps of different sizes"));
+        }
+        let at = |map: &Map, place: usize| {
+            let channels = map.values.len() / places;
+            map.values[place * channels..][..channels].to_vec()
+        };
+        let vectors = (0..places)
+            .into_par_iter()
+            .map(|place| self.behind(maps.iter().map(|map| at(map, place))))
+            .collect::<Result<_, _>>()?;
+        let grid = [across, down];
+        Ok(Some(Positions { grid, vectors }))
+    }
+
+    /// The vector behind these means.
+    fn behind(&self, means: impl Iterator<Item = Vec<f32>>) -> Result<Vec<f32>, Error> {
+        let inputs = self.means.iter().zip(means).map(|(node, mean)| {
+            let mean = Value::from_shape([1, mean.len()], mean);
+            let mean = mean.map_err(|e| Error::run(&self.graph.path, e))?;
+            Ok((*node, mean.into()))
+        });
+        self.graph.run(inputs.collect::<Result<_, _>>()?)
+    }
+
+    /// Maps from the graph.
+    fn asked(&self, nodes: &[NodeId], input: Value) -> Result<Vec<Map>, Error> {
+        let failed = |e: &dyn std::fmt::Display| Error::run(&self.graph.path, e);
+        let values = self
+            .graph
+            .values(vec![(self.graph.input, input.into())], nodes)?;
+        let maps = values.into_iter().map(|value| {
+            let (shape, values) = value.into_shape_vec::<f32, 4>().map_err(|e| failed(&e))?;
+            let [1, channels, height, width] = shape else {
+                return Err(failed(
+                    &"gave maps of another shape than [1, channels, height, width]",
+                ));
+            };
+            if values.is_empty() {
+                return Err(failed(&"gave an empty map"));
+            }
+            let places = width * height;
+            let pixels = (0..places).flat_map(|place| values[place..].iter().step_by(places));
+            let values: Vec<f32> = pixels.copied().collect();
+            debug_assert_eq!(values.len(), places * channels);
+            Ok(Map {
+                width,
+                height,
+                values,
+            })
+        });
+        maps.collect()
+    }
+
+    /// A picture as rten takes it: one plane a channel.
+    fn planes(&self, image: &Prepared, preprocess: &Preprocess) -> Result<Value, Error> {
+        let pixels = image.pixels();
+        let (width, height) = (pixels.width() as usize, pixels.height() as usize);
+        let mut planes = Vec::with_capacity(3 * width * height);
+        for (channel, (scale, shift)) in preprocess.scaling().into_iter().enumerate() {
+            let samples = pixels.rgb()[channel..].iter().step_by(3);
+            planes.extend(samples.map(|sample| f32::from(*sample) * scale + shift));
+        }
+        Value::from_shape([1, 3, height, width], planes)
+            .map_err(|e| Error::run(&self.graph.path, e))
+    }
+}
+
+/// The trunk, and the rest of the graph as a file, if it can be split.
+fn split(
+    files: &Files,
+    preprocess: &Preprocess,
+    precision: Precision,
+) -> Result<Option<(Trunk, Vec<u8>)>, Error> {
+    if files.open(VISUAL)?.length > LARGEST_SPLIT {
+        return Ok(None);
+    }
+    let kernels = Kernels::chosen()?;
+    let arithmetic = Arithmetic { kernels, precision };
+    let (width, height) = preprocess.size();
+    let size = [width as usize, height as usize];
+    // What cannot be read is for rten to say.
+    let model = ModelProto::parse_buf(&files.text(VISUAL)?).ok();
+    let parts = model.and_then(|model| Trunk::split(model, size, arithmetic.careful()));
+    Ok(parts.and_then(|(trunk, rest)| Some((trunk, rest.write_buf().ok()?))))
+}
+
+/// The nodes that are named so, from number 0 on.
+fn named(model: &rten::Model, name: impl Fn(usize) -> String) -> Vec<NodeId> {
+    (0..)
+        .map_while(|number| model.find_node(&name(number)))
+        .collect()
+}
+
+/// A picture with its channels side by side.
+fn pixels(image: &Prepared, preprocess: &Preprocess) -> Map {
+    let pixels = image.pixels();
+    let scaling = preprocess.scaling();
+    let values = pixels.rgb().as_chunks::<3>().0.iter().flat_map(|pixel| {
+        let samples = pixel.iter().zip(scaling);
+        samples.map(|(sample, (scale, shift))| f32::from(*sample) * scale + shift)
+    });
+    Map {
+        width: pixels.width() as usize,
+        height: pixels.height() as usize,
+        values: values.collect(),
+    }
+}
