@@ -1,4 +1,5 @@
-//! AVX2 with FMA: 16 registers of eight floats; products of `int8` where there is AVX-VNNI.
+//! AVX2 with FMA: 16 registers of eight floats; products of `int8` by AVX-VNNI where there is that, else by way
+//! of 16 bits.
 
 use std::arch::x86_64::*;
 
@@ -15,14 +16,30 @@ pub(super) const F32: MicroKernel = MicroKernel {
     taken_off: 0.0,
 };
 
-pub(super) const INT8: MicroKernel = MicroKernel {
+pub(super) const BF16: MicroKernel = MicroKernel {
+    rows: ROWS_OF_PAIRS,
+    run: run_bf16,
+    ..F32
+};
+
+pub(super) const INT8_VNNI: MicroKernel = MicroKernel {
     name: "AVX-VNNI",
+    run: run_int8_vnni,
+    ..F32
+};
+
+pub(super) const INT8: MicroKernel = MicroKernel {
+    name: "AVX2",
+    rows: ROWS_OF_PAIRS,
     run: run_int8,
     ..F32
 };
 
 /// 12 registers of sums; of the other four, two hold a line.
 const ROWS: usize = 6;
+
+/// Fewer where a line takes four registers and a group two.
+const ROWS_OF_PAIRS: usize = 4;
 
 #[target_feature(enable = "avx2,fma")]
 fn run_f32(factors: Factors, sums: &mut Sums) {
@@ -42,8 +59,39 @@ fn run_f32(factors: Factors, sums: &mut Sums) {
     );
 }
 
+/// Pairs of `bf16`, which are the upper halves of `f32`: the first of each, and the second.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn pair(values: __m256i) -> [__m256; 2] {
+    let second = _mm256_and_si256(values, _mm256_set1_epi32(0xffff_0000_u32.cast_signed()));
+    let first = _mm256_slli_epi32::<16>(values);
+    [_mm256_castsi256_ps(first), _mm256_castsi256_ps(second)]
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn run_bf16(factors: Factors, sums: &mut Sums) {
+    tile::<ROWS_OF_PAIRS, 1, _, _, _>(
+        factors,
+        sums,
+        [_mm256_setzero_ps(); 2],
+        |group| pair(_mm256_set1_epi32(i32::from_ne_bytes(group))),
+        |line| {
+            let [low, high] = load(line);
+            [pair(low), pair(high)]
+        },
+        |[low, high], group, line| {
+            let [first, second] = group;
+            [
+                _mm256_fmadd_ps(second, line[0][1], _mm256_fmadd_ps(first, line[0][0], low)),
+                _mm256_fmadd_ps(second, line[1][1], _mm256_fmadd_ps(first, line[1][0], high)),
+            ]
+        },
+        |sums, line| store(sums.map(|half| _mm256_castps_si256(half)), line),
+    );
+}
+
 #[target_feature(enable = "avx2,avxvnni")]
-fn run_int8(factors: Factors, sums: &mut Sums) {
+fn run_int8_vnni(factors: Factors, sums: &mut Sums) {
     tile::<ROWS, 1, _, _, _>(
         factors,
         sums,
@@ -56,6 +104,42 @@ fn run_int8(factors: Factors, sums: &mut Sums) {
                 _mm256_dpbusd_avx_epi32(high, group, line[1]),
             ]
         },
+        |sums, line| store(sums, line),
+    );
+}
+
+/// Bytes with a sign, widened: those of even places, and those of odd ones.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn apart(bytes: __m256i) -> [__m256i; 2] {
+    let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(bytes));
+    [even, _mm256_srai_epi16::<8>(bytes)]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn add(sum: __m256i, [a_even, a_odd]: [__m256i; 2], [b_even, b_odd]: [__m256i; 2]) -> __m256i {
+    let even = _mm256_madd_epi16(a_even, b_even);
+    _mm256_add_epi32(sum, _mm256_add_epi32(even, _mm256_madd_epi16(a_odd, b_odd)))
+}
+
+/// Not by `vpmaddubsw`, which takes bytes as they are: it sums two products in 16 bits, too few for them.
+#[target_feature(enable = "avx2")]
+fn run_int8(factors: Factors, sums: &mut Sums) {
+    tile::<ROWS_OF_PAIRS, 1, _, _, _>(
+        factors,
+        sums,
+        [_mm256_setzero_si256(); 2],
+        |group| {
+            let group = _mm256_set1_epi32(i32::from_ne_bytes(group));
+            let even = _mm256_and_si256(group, _mm256_set1_epi16(0xff));
+            [even, _mm256_srli_epi16::<8>(group)]
+        },
+        |line| {
+            let [low, high] = load(line);
+            [apart(low), apart(high)]
+        },
+        |[low, high], group, line| [add(low, group, line[0]), add(high, group, line[1])],
         |sums, line| store(sums, line),
     );
 }

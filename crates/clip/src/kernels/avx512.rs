@@ -17,8 +17,13 @@ pub(super) const F32: MicroKernel = MicroKernel {
 };
 
 pub(super) const BF16: MicroKernel = MicroKernel {
-    name: "AVX512-BF16",
     run: run_bf16,
+    ..F32
+};
+
+pub(super) const BF16_DOT: MicroKernel = MicroKernel {
+    name: "AVX512-BF16",
+    run: run_bf16_dot,
     ..F32
 };
 
@@ -47,8 +52,33 @@ fn run_f32(factors: Factors, sums: &mut Sums) {
     );
 }
 
-#[target_feature(enable = "avx512f,avx512bf16")]
+/// Pairs of `bf16`, which are the upper halves of `f32`: the first of each, and the second.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn pair(values: __m512i) -> [__m512; 2] {
+    let second = _mm512_and_si512(values, _mm512_set1_epi32(0xffff_0000_u32.cast_signed()));
+    let first = _mm512_slli_epi32::<16>(values);
+    [_mm512_castsi512_ps(first), _mm512_castsi512_ps(second)]
+}
+
+#[target_feature(enable = "avx512f")]
 fn run_bf16(factors: Factors, sums: &mut Sums) {
+    tile::<ROWS, PANELS, _, _, _>(
+        factors,
+        sums,
+        _mm512_setzero_ps(),
+        |group| pair(_mm512_set1_epi32(i32::from_ne_bytes(group))),
+        |line| pair(load(line)),
+        |sums, group, line| {
+            _mm512_fmadd_ps(group[1], line[1], _mm512_fmadd_ps(group[0], line[0], sums))
+        },
+        // SAFETY: a line is 64 aligned bytes.
+        |sums, line| unsafe { _mm512_store_ps(line.0.as_mut_ptr().cast(), sums) },
+    );
+}
+
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn run_bf16_dot(factors: Factors, sums: &mut Sums) {
     tile::<ROWS, PANELS, _, _, _>(
         factors,
         sums,

@@ -4,8 +4,9 @@
 use super::lanes::{LANES, Lanes, activate};
 use super::{Activation, Kernels};
 
-/// Registers of sums at a time, so that an addition need not wait for the one before it.
-const AT_ONCE: usize = 4;
+/// Pixels of the result that are computed together, so that each weight is loaded once for all of them and
+/// no sum waits for the one before it.
+const TOGETHER: usize = 4;
 
 /// The square filters of one layer, and ReLU6 behind them.
 pub(crate) struct Depthwise {
@@ -19,10 +20,11 @@ pub(crate) struct Depthwise {
     bias: Vec<f32>,
 }
 
-/// A pixel and the weights that it is multiplied with, channel by channel.
+/// Weights, and the pixels that they are multiplied with, channel by channel: the pixel for the first of the
+/// results that are computed together, and on to the one for the last.
 #[derive(Clone, Copy)]
 pub(super) struct Tap<'a> {
-    pixel: &'a [f32],
+    pixels: &'a [f32],
     weights: &'a [f32],
 }
 
@@ -76,88 +78,99 @@ impl Depthwise {
         // Rows of the filter that lie above the picture.
         let above = self.before.saturating_sub(row * self.stride);
         let rows = || seen.chunks_exact(width * self.channels);
+        let step = self.stride * self.channels;
+        let columns = out.len() / self.channels;
+        // Those whose whole window lies on the picture.
+        let inner = self.before.div_ceil(self.stride)
+            ..((width + self.before).saturating_sub(self.side) / self.stride + 1).min(columns);
         let mut taps = Vec::with_capacity(self.side * self.side);
-        for (column, out) in out.chunks_exact_mut(self.channels).enumerate() {
+        let mut column = 0;
+        while column < columns {
+            let together = inner.start <= column && column + TOGETHER <= inner.end;
+            let count = if together { TOGETHER } else { 1 };
             let first = column * self.stride;
             let left = self.before.saturating_sub(first);
             taps.clear();
             for (i, pixels) in rows().enumerate() {
                 let weights = &self.weights[((above + i) * self.side + left) * self.channels..];
                 let pixels = &pixels[(first + left - self.before) * self.channels..];
-                let pairs = pixels
-                    .chunks_exact(self.channels)
-                    .zip(weights.chunks_exact(self.channels))
-                    .take(self.side - left);
-                taps.extend(pairs.map(|(pixel, weights)| Tap { pixel, weights }));
+                let weights = weights.chunks_exact(self.channels).take(self.side - left);
+                let there = (0..pixels.len()).step_by(self.channels);
+                taps.extend(there.zip(weights).map(|(at, weights)| Tap {
+                    pixels: &pixels[at..at + (count - 1) * step + self.channels],
+                    weights,
+                }));
             }
-            kernels.depthwise(&taps, &self.bias, out);
+            let out = &mut out[column * self.channels..(column + count) * self.channels];
+            kernels.depthwise(&taps, step, &self.bias, out);
+            column += count;
         }
     }
 }
 
-/// One pixel of the result: the taps' products and the bias summed, through ReLU6. All slices are as long
-/// as `out`.
+/// Neighbouring pixels of the result, one or [`TOGETHER`]: for each the taps' products and the bias summed,
+/// through ReLU6. From one to the next, the taps' pixels move by `step` values.
 ///
 /// # Safety
 ///
 /// The processor has the instruction set of `L`.
 #[inline(always)]
-pub(super) unsafe fn pixel<L: Lanes>(taps: &[Tap], bias: &[f32], out: &mut [f32]) {
-    let channels = out.len();
-    assert!(bias.len() == channels);
+pub(super) unsafe fn pixels<L: Lanes>(taps: &[Tap], step: usize, bias: &[f32], out: &mut [f32]) {
+    let channels = bias.len();
+    let count = out.len() / channels;
+    assert!(out.len() == count * channels && (count == 1 || count == TOGETHER));
     for tap in taps {
-        assert!(tap.pixel.len() == channels && tap.weights.len() == channels);
+        let reach = (count - 1) * step + channels;
+        assert!(tap.pixels.len() == reach && tap.weights.len() == channels);
     }
     let whole = channels - channels % LANES;
-    let wide = whole - whole % (AT_ONCE * LANES);
-    // SAFETY: as the caller vouches; every slice has `channels` values, and blocks end at or before that.
-    unsafe {
-        for first in (0..wide).step_by(AT_ONCE * LANES) {
-            block::<L, AT_ONCE>(taps, bias, out, first);
-        }
-        for first in (wide..whole).step_by(LANES) {
-            block::<L, 1>(taps, bias, out, first);
+    for first in (0..whole).step_by(LANES) {
+        // SAFETY: as the caller vouches; all slices have 16 channels there, as was seen above.
+        unsafe {
+            if count == 1 {
+                block::<L, 1>(taps, step, bias, out, first);
+            } else {
+                block::<L, TOGETHER>(taps, step, bias, out, first);
+            }
         }
     }
-    for channel in whole..channels {
-        let products = taps
-            .iter()
-            .map(|tap| tap.pixel[channel] * tap.weights[channel]);
-        let sum = products.fold(bias[channel], |sum, product| sum + product);
-        out[channel] = sum.clamp(0.0, 6.0);
+    for (i, out) in out.chunks_exact_mut(channels).enumerate() {
+        for channel in whole..channels {
+            let product = |tap: &Tap| tap.pixels[i * step + channel] * tap.weights[channel];
+            let sum = taps
+                .iter()
+                .fold(bias[channel], |sum, tap| sum + product(tap));
+            out[channel] = sum.clamp(0.0, 6.0);
+        }
     }
 }
 
-/// `COUNT` times 16 channels from `first` on.
+/// 16 channels from `first` on, of `COUNT` pixels.
 ///
 /// # Safety
 ///
-/// The processor has the instruction set of `L`, and every slice has so many channels.
+/// The processor has the instruction set of `L`. `bias` and the taps' weights have 16 values from `first` on,
+/// the taps' pixels `(COUNT - 1) * step` more, and `out` has `COUNT` times as many as `bias`.
 #[inline(always)]
 unsafe fn block<L: Lanes, const COUNT: usize>(
     taps: &[Tap],
+    step: usize,
     bias: &[f32],
     out: &mut [f32],
     first: usize,
 ) {
     // SAFETY: as the caller vouches.
     unsafe {
-        let at = |values: &[f32], i: usize| {
-            L::load(
-                &*values
-                    .as_ptr()
-                    .add(first + i * LANES)
-                    .cast::<[f32; LANES]>(),
-            )
-        };
-        let mut sums: [L; COUNT] = std::array::from_fn(|i| at(bias, i));
+        let at = |values: &[f32], from: usize| L::load(&*values.as_ptr().add(from).cast());
+        let mut sums = [at(bias, first); COUNT];
         for tap in taps {
+            let weights = at(tap.weights, first);
             for (i, sum) in sums.iter_mut().enumerate() {
-                *sum = at(tap.pixel, i).mul_add(at(tap.weights, i), *sum);
+                *sum = at(tap.pixels, first + i * step).mul_add(weights, *sum);
             }
         }
         for (i, sum) in sums.into_iter().enumerate() {
-            let out = &mut *out.as_mut_ptr().add(first + i * LANES).cast();
+            let out = &mut *out.as_mut_ptr().add(i * bias.len() + first).cast();
             activate(Activation::Relu6, sum).store(out);
         }
     }

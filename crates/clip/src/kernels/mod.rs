@@ -122,7 +122,7 @@ struct RowFunctions {
     encode: unsafe fn(&[f32], Precision, &mut [Line]) -> Quantised,
     finish: unsafe fn(&Tile, &mut [f32], usize, usize),
     softmax: unsafe fn(&mut [Line], usize, f32),
-    depthwise: unsafe fn(&[Tap], &[f32], &mut [f32]),
+    depthwise: unsafe fn(&[Tap], usize, &[f32], &mut [f32]),
 }
 
 macro_rules! row_functions {
@@ -148,9 +148,9 @@ macro_rules! row_functions {
             unsafe { rows::softmax::<$lanes>(row, seen, scale) }
         }
         $(#[target_feature(enable = $features)])?
-        fn depthwise(taps: &[Tap], bias: &[f32], out: &mut [f32]) {
+        fn depthwise(taps: &[Tap], step: usize, bias: &[f32], out: &mut [f32]) {
             // SAFETY: as above.
-            unsafe { depthwise::pixel::<$lanes>(taps, bias, out) }
+            unsafe { depthwise::pixels::<$lanes>(taps, step, bias, out) }
         }
         RowFunctions { layer_norm, encode, finish, softmax, depthwise }
     }};
@@ -203,21 +203,28 @@ impl Kernels {
                 all.push(Self {
                     name: "avx512",
                     f32: avx512::F32,
-                    bf16: has!("avx512bf16").then_some(avx512::BF16),
+                    bf16: Some(match has!("avx512bf16") {
+                        true => avx512::BF16_DOT,
+                        false => avx512::BF16,
+                    }),
                     int8: has!("avx512vnni").then_some(avx512::INT8),
                     careful: Precision::F32,
                     rows: vectors(),
                 });
             }
+            let registers = |name, int8| Self {
+                name,
+                f32: avx2::F32,
+                bf16: Some(avx2::BF16),
+                int8: Some(int8),
+                careful: Precision::F32,
+                rows: row_functions!(avx2::Registers, "avx2,fma"),
+            };
+            if avx2 && has!("avxvnni") {
+                all.push(registers("avxvnni", avx2::INT8_VNNI));
+            }
             if avx2 {
-                all.push(Self {
-                    name: "avx2",
-                    f32: avx2::F32,
-                    bf16: None,
-                    int8: has!("avxvnni").then_some(avx2::INT8),
-                    careful: Precision::F32,
-                    rows: row_functions!(avx2::Registers, "avx2,fma"),
-                });
+                all.push(registers("avx2", avx2::INT8));
             }
         }
         #[cfg(target_arch = "aarch64")]
@@ -300,8 +307,8 @@ impl Kernels {
         unsafe { (self.rows.softmax)(row, seen, scale) }
     }
 
-    fn depthwise(&self, taps: &[Tap], bias: &[f32], out: &mut [f32]) {
+    fn depthwise(&self, taps: &[Tap], step: usize, bias: &[f32], out: &mut [f32]) {
         // SAFETY: as above.
-        unsafe { (self.rows.depthwise)(taps, bias, out) }
+        unsafe { (self.rows.depthwise)(taps, step, bias, out) }
     }
 }

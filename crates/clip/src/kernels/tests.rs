@@ -4,6 +4,25 @@
 use super::*;
 use rows::lines_of;
 
+/// All that this processor has, and AVX-512 without the units beside it.
+fn every() -> Vec<Kernels> {
+    let all = Kernels::all();
+    #[cfg(target_arch = "x86_64")]
+    let all = {
+        let plain = |kernels: Kernels| Kernels {
+            name: "avx512 without units",
+            bf16: Some(avx512::BF16),
+            int8: None,
+            ..kernels
+        };
+        let mut all = all;
+        let again = Kernels::all().into_iter().find(|k| k.name == "avx512");
+        all.splice(0..0, again.map(plain));
+        all
+    };
+    all
+}
+
 /// Reproducible values between -1 and 1.
 fn values(count: usize, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
@@ -90,7 +109,7 @@ fn shapes() -> impl Iterator<Item = [usize; 3]> {
 
 #[test]
 fn products_agree_with_plain_loops() {
-    for kernels in Kernels::all() {
+    for kernels in every() {
         for precision in Precision::ALL {
             for [rows, outputs, inputs] in shapes() {
                 let x = values(rows * inputs, 1);
@@ -125,7 +144,7 @@ fn products_agree_with_plain_loops() {
 
 #[test]
 fn every_instruction_set_rounds_as_the_portable_one() {
-    let all = Kernels::all();
+    let all = every();
     let portable = all.last().expect("always there");
     for precision in [Precision::Bf16, Precision::Int8] {
         for [rows, outputs, inputs] in shapes() {
@@ -172,7 +191,7 @@ fn outliers_cost_the_other_values_no_precision() {
             planted[row * inputs + column] = times;
         }
     }
-    for kernels in Kernels::all() {
+    for kernels in every() {
         let (before, after) = (error(&kernels, &plain), error(&kernels, &planted));
         // The outliers' own weights are rounded too, and they are 20 to 60 times as large.
         assert!(after < 8.0 * before, "{}: {before} {after}", kernels.name);
@@ -200,7 +219,7 @@ fn sums_of_bytes_are_exact() {
         .collect();
     let packed = Weights::new(&weights, None, [outputs, inputs], Precision::Int8);
     let expected = linear(&x, &weights, &vec![0.0; outputs], inputs);
-    for kernels in Kernels::all() {
+    for kernels in every() {
         let mut out = vec![0.0; rows * outputs];
         product(&kernels, &x, &packed, None, Then::Store, &mut out);
         assert_close(&out, &expected, 2.0, kernels.name);
@@ -217,7 +236,7 @@ fn a_row_of_a_product_does_not_depend_on_the_others() {
         bias: &bias,
         eps: 1e-5,
     };
-    for kernels in Kernels::all() {
+    for kernels in every() {
         for precision in Precision::ALL {
             let weights = values(outputs * inputs, 8);
             let weights = Weights::new(&weights, None, [outputs, inputs], precision);
@@ -238,7 +257,7 @@ fn a_row_of_a_product_does_not_depend_on_the_others() {
 fn activations_agree_with_their_definitions() {
     let inputs: Vec<f32> = (-1500..=1500).map(|i| i as f32 / 100.0).collect();
     let weights = Weights::new(&[1.0], None, [1, 1], Precision::F32);
-    for kernels in Kernels::all() {
+    for kernels in every() {
         for activation in [
             Activation::Gelu,
             Activation::GeluTanh,
@@ -275,7 +294,7 @@ fn layer_norms_agree_with_their_definition() {
             bias: &bias,
             eps: 1e-5,
         };
-        for kernels in Kernels::all() {
+        for kernels in every() {
             let mut out = vec![0.0; columns];
             kernels.layer_norm(&row, norm, &mut out);
             assert_close(
@@ -290,7 +309,7 @@ fn layer_norms_agree_with_their_definition() {
 
 #[test]
 fn softmax_sees_as_far_as_it_may() {
-    for kernels in Kernels::all() {
+    for kernels in every() {
         for (seen, scale) in [(1, 1.0), (15, 0.5), (16, 1.0), (17, 2.0), (40, 90.0)] {
             let row = values(48, 12);
             let seen_values = row[..seen].iter().map(|v| f64::from(*v) * f64::from(scale));
@@ -347,7 +366,7 @@ fn attention_agrees_with_plain_loops() {
                 }
             }
         }
-        for kernels in Kernels::all() {
+        for kernels in every() {
             for (precision, tolerance) in [(Precision::F32, 2e-6), (Precision::Bf16, 1e-2)] {
                 let mut out = vec![9.0; queries * width];
                 attend(&kernels, &sequence, width, heads, precision, &mut out);
@@ -388,7 +407,7 @@ fn channels_by_themselves_agree_with_plain_loops() {
             }
             sum.clamp(0.0, 6.0)
         };
-        for kernels in Kernels::all() {
+        for kernels in every() {
             for row in 0..after(height) {
                 let expected: Vec<f64> = (0..after(width) * channels)
                     .map(|at| sum(row, at / channels, at % channels))
