@@ -8,6 +8,7 @@
 //! picture one pixel wide cannot ask for gigabytes.
 
 use crate::Pixels;
+use crate::kernels::{Group, Kernels, PRECISION_BITS, Windows};
 
 /// The interpolations that image models are published with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +92,6 @@ fn rows_first(from: (u32, u32), to: (u32, u32)) -> bool {
     rows > 0 && rows > 2 * lost(from.0, to.0)
 }
 
-const PRECISION_BITS: u32 = 32 - 8 - 2;
-
 /// One axis of a resize: so many source pixels, of which a stretch becomes so many others.
 struct Axis {
     source: u32,
@@ -174,18 +173,32 @@ impl Taps {
     }
 }
 
+/// Rows that are resized together: as many as have room in a group, four bytes each.
+const ROWS: usize = size_of::<Group>() / 4;
+
 fn resize_rows(source: &[u8], row_bytes: usize, columns: &Taps) -> Vec<u8> {
-    let mut result = Vec::with_capacity(source.len() / row_bytes * columns.starts.len() * 3);
-    for row in source.chunks_exact(row_bytes) {
-        for (start, weights) in columns.iter() {
-            let pixels = row[start * 3..].as_chunks::<3>().0;
-            let mut sums = [HALF; 3];
-            for (pixel, weight) in pixels.iter().zip(weights) {
-                for (sum, sample) in sums.iter_mut().zip(pixel) {
-                    *sum += i32::from(*sample) * weight;
-                }
+    let kernels = Kernels::chosen_or_portable();
+    let windows = Windows {
+        starts: &columns.starts,
+        weights: &columns.weights,
+    };
+    let width = columns.starts.len();
+    let mut result = vec![0; source.len() / row_bytes * width * 3];
+    // By place, the pixels of all rows.
+    let mut groups: Vec<Group> = vec![[0; _]; row_bytes / 3];
+    let mut narrow: Vec<Group> = vec![[0; _]; width];
+    let blocks = source.chunks(ROWS * row_bytes);
+    for (rows, results) in blocks.zip(result.chunks_mut(ROWS * width * 3)) {
+        for (i, row) in rows.chunks_exact(row_bytes).enumerate() {
+            for (group, pixel) in groups.iter_mut().zip(row.as_chunks::<3>().0) {
+                group[4 * i..4 * i + 3].copy_from_slice(pixel);
             }
-            result.extend(sums.map(byte));
+        }
+        kernels.along(&groups, windows, &mut narrow);
+        for (i, row) in results.chunks_exact_mut(width * 3).enumerate() {
+            for (pixel, group) in row.as_chunks_mut::<3>().0.iter_mut().zip(&narrow) {
+                pixel.copy_from_slice(&group[4 * i..4 * i + 3]);
+            }
         }
     }
     result
@@ -193,23 +206,10 @@ fn resize_rows(source: &[u8], row_bytes: usize, columns: &Taps) -> Vec<u8> {
 
 /// `source` begins with the picture's row `first`.
 fn resize_columns(source: &[u8], row_bytes: usize, rows: &Taps, first: usize) -> Vec<u8> {
-    let mut result = Vec::with_capacity(rows.starts.len() * row_bytes);
-    let mut sums = vec![HALF; row_bytes];
-    for (start, weights) in rows.iter() {
-        sums.fill(HALF);
-        let lines = source[(start - first) * row_bytes..].chunks_exact(row_bytes);
-        for (line, weight) in lines.zip(weights) {
-            for (sum, sample) in sums.iter_mut().zip(line) {
-                *sum += i32::from(*sample) * weight;
-            }
-        }
-        result.extend(sums.iter().map(|sum| byte(*sum)));
+    let kernels = Kernels::chosen_or_portable();
+    let mut result = vec![0; rows.starts.len() * row_bytes];
+    for ((start, weights), out) in rows.iter().zip(result.chunks_exact_mut(row_bytes)) {
+        kernels.across(&source[(start - first) * row_bytes..], weights, out);
     }
     result
-}
-
-const HALF: i32 = 1 << (PRECISION_BITS - 1);
-
-fn byte(sum: i32) -> u8 {
-    (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }

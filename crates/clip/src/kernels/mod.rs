@@ -12,6 +12,7 @@ mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod bytes;
 mod depthwise;
 mod lanes;
 mod line;
@@ -28,6 +29,7 @@ mod tests;
 use std::sync::OnceLock;
 
 pub(crate) use attention::{Part, Sequence, attend};
+pub(crate) use bytes::{Group, PRECISION_BITS, Windows};
 pub(crate) use depthwise::Depthwise;
 pub(crate) use product::{Operand, Weights};
 pub(crate) use rows::{NormOf, Then};
@@ -123,6 +125,8 @@ struct RowFunctions {
     finish: unsafe fn(&Tile, &mut [f32], usize, usize),
     softmax: unsafe fn(&mut [Line], usize, f32),
     depthwise: unsafe fn(&[Tap], usize, &[f32], &mut [f32]),
+    along: unsafe fn(&[Group], Windows, &mut [Group]),
+    across: unsafe fn(&[u8], &[i32], &mut [u8]),
 }
 
 macro_rules! row_functions {
@@ -152,7 +156,15 @@ macro_rules! row_functions {
             // SAFETY: as above.
             unsafe { depthwise::pixels::<$lanes>(taps, step, bias, out) }
         }
-        RowFunctions { layer_norm, encode, finish, softmax, depthwise }
+        $(#[target_feature(enable = $features)])?
+        fn along(groups: &[Group], windows: Windows, out: &mut [Group]) {
+            bytes::along(groups, windows, out);
+        }
+        $(#[target_feature(enable = $features)])?
+        fn across(lines: &[u8], weights: &[i32], out: &mut [u8]) {
+            bytes::across(lines, weights, out);
+        }
+        RowFunctions { layer_norm, encode, finish, softmax, depthwise, along, across }
     }};
 }
 
@@ -179,6 +191,13 @@ impl Kernels {
         chosen.as_ref().map_err(|reason| Error::Kernels {
             reason: reason.clone(),
         })
+    }
+
+    /// Those chosen, or portable ones if the choice is not to be had, for work that comes before a model's:
+    /// loading a model says what is wrong.
+    pub(crate) fn chosen_or_portable() -> &'static Self {
+        static PORTABLE: OnceLock<Kernels> = OnceLock::new();
+        Self::chosen().unwrap_or_else(|_| PORTABLE.get_or_init(Self::portable))
     }
 
     /// All that this processor has, the best first.
@@ -246,15 +265,19 @@ impl Kernels {
             }
             all.push(neon("neon", None));
         }
-        all.push(Self {
+        all.push(Self::portable());
+        all
+    }
+
+    fn portable() -> Self {
+        Self {
             name: "portable",
             f32: portable::F32,
             bf16: None,
             int8: None,
             careful: Precision::F32,
             rows: row_functions!(portable::Array),
-        });
-        all
+        }
     }
 
     /// The name, and the instructions behind each precision.
@@ -305,6 +328,18 @@ impl Kernels {
     fn softmax(&self, row: &mut [Line], seen: usize, scale: f32) {
         // SAFETY: as above.
         unsafe { (self.rows.softmax)(row, seen, scale) }
+    }
+
+    /// By window, the weighted sum of its groups.
+    pub(crate) fn along(&self, groups: &[Group], windows: Windows, out: &mut [Group]) {
+        // SAFETY: as above.
+        unsafe { (self.rows.along)(groups, windows, out) }
+    }
+
+    /// By place, the weighted sum of the bytes above one another in `lines`, each as long as `out`.
+    pub(crate) fn across(&self, lines: &[u8], weights: &[i32], out: &mut [u8]) {
+        // SAFETY: as above.
+        unsafe { (self.rows.across)(lines, weights, out) }
     }
 
     fn depthwise(&self, taps: &[Tap], step: usize, bias: &[f32], out: &mut [f32]) {
