@@ -52,7 +52,7 @@ pub(crate) enum Layer {
     /// A convolution across all channels, and ReLU6. Weights are `[outputs][side][side][channels]`.
     Full { window: Window, linear: Linear },
     /// Wider by a product, each channel by itself, narrower by a product; ReLU6 after the first two.
-    Inverted(Inverted),
+    Inverted(Box<Inverted>),
 }
 
 /// An inverted residual.
@@ -257,14 +257,14 @@ mod tests {
                 Depthwise::new(&weights, &bias, side, stride, before)
             };
             let size = [moved(width), moved(height)];
-            let layer = Layer::Inverted(Inverted {
+            let layer = Layer::Inverted(Box::new(Inverted {
                 expand: Some(linear(channels, inputs, 3)),
                 depthwise: filters(),
                 size,
                 project: linear(outputs, channels, 5),
                 residual,
                 kernels: arithmetic.kernels,
-            });
+            }));
             assert!(band_of(width * channels) < height / 2, "several bands");
             let map = Map {
                 width,

@@ -125,7 +125,7 @@ fn not_found() -> std::io::Error {
 
 /// An open file, read in blocks.
 pub(crate) struct OpenFile {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     pub(crate) length: u64,
     pub(crate) bytes: Bytes,
 }

@@ -1,7 +1,7 @@
 //! What the same tensors are called in the checkpoints of open_clip, timm and transformers.
 
 use crate::Error;
-use crate::transformer::{Arithmetic, Linear, Norm};
+use crate::transformer::{Arithmetic, Linear, Matrix, Norm};
 use crate::weights::Checkpoint;
 
 /// Whose names a tower's tensors have.
@@ -80,33 +80,30 @@ impl BlockNames {
 }
 
 impl AttentionNames {
-    /// The projection to queries, and the one to keys and values together; both follow `norm`.
+    /// The projection to queries, and the one to keys and values together; both follow `norm`, if any.
     pub(crate) fn take(
         &self,
         checkpoint: &mut Checkpoint,
         width: usize,
-        norm: &mut Norm,
+        norm: Option<&mut Norm>,
         arithmetic: Arithmetic,
-    ) -> Result<(Linear, Linear), Error> {
-        let (mut weight, bias) = match self {
-            Self::One { weight, bias } => (
-                checkpoint.take(weight, &[3 * width, width])?,
-                checkpoint.take(bias, &[3 * width])?,
-            ),
+    ) -> Result<[Linear; 2], Error> {
+        let matrix = |checkpoint: &mut Checkpoint| match self {
+            Self::One { weight, bias } => Ok(Matrix {
+                weights: checkpoint.take(weight, &[3 * width, width])?,
+                bias: Some(checkpoint.take(bias, &[3 * width])?),
+            }),
             Self::Three { query, key, value } => {
-                let (mut weight, mut bias) = (Vec::new(), Vec::new());
+                let (mut weights, mut bias) = (Vec::new(), Vec::new());
                 for name in [query, key, value] {
-                    weight.extend(checkpoint.take(&format!("{name}.weight"), &[width, width])?);
+                    weights.extend(checkpoint.take(&format!("{name}.weight"), &[width, width])?);
                     bias.extend(checkpoint.take(&format!("{name}.bias"), &[width])?);
                 }
-                (weight, bias)
+                let bias = Some(bias);
+                Ok(Matrix { weights, bias })
             }
         };
-        norm.balance(&mut weight, arithmetic);
-        let (query, key_value) = weight.split_at(width * width);
-        Ok((
-            Linear::new(query, Some(&bias[..width]), width, arithmetic),
-            Linear::new(key_value, Some(&bias[width..]), width, arithmetic),
-        ))
+        let outputs = [width, 2 * width];
+        Linear::read(checkpoint, norm, outputs, width, arithmetic, matrix)
     }
 }

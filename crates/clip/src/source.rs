@@ -87,14 +87,30 @@ impl Source {
     /// Loads the model: reads and checks everything. ONNX graphs are computed as they are,
     /// whatever the precision.
     pub fn load(&self, precision: Precision) -> Result<Model, Error> {
-        match self.kind {
-            Kind::Onnx => Ok(Model::new(OnnxPair::load(&self.files, precision)?)),
-            Kind::Native(layout) => Ok(Model::new(NativeModel::load(
-                &self.files,
-                layout,
-                precision,
-            )?)),
-        }
+        self.load_with(precision, false)
+    }
+
+    /// The same, with the model's packed weights in `.phototag` in its folder: written there by the
+    /// first load, if they are large and the folder can be written to, and mapped by later ones, which
+    /// take milliseconds and read a tower when it is first needed. They are rebuilt whenever they do not
+    /// fit the model or are damaged.
+    pub fn load_cached(&self, precision: Precision) -> Result<Model, Error> {
+        self.load_with(precision, true)
+    }
+
+    fn load_with(&self, precision: Precision, cached: bool) -> Result<Model, Error> {
+        let files = &self.files;
+        Ok(match self.kind {
+            Kind::Onnx => Model::new(OnnxPair::load(files, precision)?),
+            Kind::Native(layout) => {
+                let fingerprint = match cached {
+                    true => Some(self.fingerprint(Precision::F32)?),
+                    false => None,
+                };
+                let fingerprint = fingerprint.as_deref();
+                Model::new(NativeModel::load(files, layout, precision, fingerprint)?)
+            }
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::names::Scheme;
 use crate::stage;
 use crate::transformer::{Arithmetic, Block, Linear, Memory, Norm, Shape, Sight};
-use crate::weights::Checkpoint;
+use crate::weights::{Checkpoint, Table};
 
 /// What a text tower looks like, as its configuration states it.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,7 @@ impl TextPool {
 }
 
 pub(crate) struct TextTower {
-    tokens: Vec<f32>,
+    tokens: Table,
     positions: Vec<f32>,
     blocks: Vec<Block>,
     norm: Norm,
@@ -94,7 +94,7 @@ impl TextTower {
                 "ln_final",
             )
         };
-        let tokens = checkpoint.take(&name(tokens), &[config.vocabulary, width])?;
+        let tokens = checkpoint.table(&name(tokens), [config.vocabulary, width])?;
         let positions = checkpoint.take(&name(positions), &[config.context, width])?;
         let blocks = (0..layers)
             .map(|i| {
@@ -155,7 +155,7 @@ impl TextTower {
             for (id, position) in ids[..used].iter().zip(self.positions.chunks_exact(width)) {
                 let token = usize::try_from(*id)
                     .ok()
-                    .and_then(|id| self.tokens.chunks_exact(width).nth(id))
+                    .and_then(|id| self.tokens.row(id))
                     .ok_or_else(|| {
                         format!(
                             "the tokenizer gave the id {id}, which is not in the model's vocabulary"

@@ -14,6 +14,7 @@ use crate::kernels::{
     Activation, Kernels, NormOf, Operand, Part, Precision, Sequence, Then, Weights, attend,
 };
 use crate::names::{BlockNames, Scheme};
+use crate::packed::Packed;
 use crate::weights::Checkpoint;
 
 /// The shape of a tower, as its configuration states it.
@@ -64,6 +65,49 @@ impl Linear {
         }
     }
 
+    /// Layers of `outputs` each that lie one after another in the `matrix` of a checkpoint, after `norm` if they
+    /// share one. Where the checkpoint knows them packed, the matrix is not looked at; otherwise they may be kept.
+    pub(crate) fn read<const N: usize>(
+        checkpoint: &mut Checkpoint,
+        norm: Option<&mut Norm>,
+        outputs: [usize; N],
+        inputs: usize,
+        arithmetic: Arithmetic,
+        matrix: impl FnOnce(&mut Checkpoint) -> Result<Matrix, Error>,
+    ) -> Result<[Self; N], Error> {
+        let Arithmetic { kernels, precision } = arithmetic;
+        // Balancing makes up for rounding to bytes.
+        let norm = norm.filter(|_| precision == Precision::Int8);
+        if let Packed::Read(kept) = &mut checkpoint.packed {
+            if let Some(norm) = norm {
+                norm.scale(&kept.values(inputs));
+            }
+            return Ok(outputs.map(|outputs| Self {
+                weights: Weights::read(kept, [outputs, inputs], precision),
+                kernels,
+            }));
+        }
+        let Matrix { mut weights, bias } = matrix(checkpoint)?;
+        let factors = norm.map(|norm| {
+            let factors = balance(&mut weights, inputs);
+            norm.scale(&factors);
+            factors
+        });
+        let mut first = 0;
+        let layers = outputs.map(|outputs| {
+            let rows = first..first + outputs;
+            first = rows.end;
+            let bias = bias.as_ref().map(|bias| &bias[rows.clone()]);
+            let weights = &weights[rows.start * inputs..rows.end * inputs];
+            Self::new(weights, bias, inputs, arithmetic)
+        });
+        if let Packed::Written(kept) = &mut checkpoint.packed {
+            kept.values(&factors.unwrap_or_default());
+            layers.iter().for_each(|layer| layer.weights.write(kept));
+        }
+        Ok(layers)
+    }
+
     /// Takes `{name}.weight` and, if it is to have one, `{name}.bias`.
     pub(crate) fn take(
         checkpoint: &mut Checkpoint,
@@ -72,12 +116,10 @@ impl Linear {
         bias: bool,
         arithmetic: Arithmetic,
     ) -> Result<Self, Error> {
-        let weights = checkpoint.take(&format!("{name}.weight"), &[outputs, inputs])?;
-        let bias = match bias {
-            true => Some(checkpoint.take(&format!("{name}.bias"), &[outputs])?),
-            false => None,
-        };
-        Ok(Self::new(&weights, bias.as_deref(), inputs, arithmetic))
+        let matrix =
+            |checkpoint: &mut Checkpoint| Matrix::take(checkpoint, name, &[outputs, inputs], bias);
+        let [layer] = Self::read(checkpoint, None, [outputs], inputs, arithmetic, matrix)?;
+        Ok(layer)
     }
 
     /// Takes `name`, a matrix stored the other way round, `[inputs][outputs]`, and no bias.
@@ -87,12 +129,17 @@ impl Linear {
         [outputs, inputs]: [usize; 2],
         arithmetic: Arithmetic,
     ) -> Result<Self, Error> {
-        let stored = checkpoint.take(name, &[inputs, outputs])?;
-        let weights: Vec<f32> = (0..outputs)
-            .flat_map(|o| stored[o..].iter().step_by(outputs))
-            .copied()
-            .collect();
-        Ok(Self::new(&weights, None, inputs, arithmetic))
+        let matrix = |checkpoint: &mut Checkpoint| {
+            let stored = checkpoint.take(name, &[inputs, outputs])?;
+            let weights = (0..outputs)
+                .flat_map(|o| stored[o..].iter().step_by(outputs))
+                .copied()
+                .collect();
+            let bias = None;
+            Ok(Matrix { weights, bias })
+        };
+        let [layer] = Self::read(checkpoint, None, [outputs], inputs, arithmetic, matrix)?;
+        Ok(layer)
     }
 
     pub(crate) fn inputs(&self) -> usize {
@@ -129,6 +176,56 @@ impl Linear {
     }
 }
 
+/// The values of a layer, or of several, as a checkpoint has them: `[outputs][inputs]`.
+pub(crate) struct Matrix {
+    pub(crate) weights: Vec<f32>,
+    pub(crate) bias: Option<Vec<f32>>,
+}
+
+impl Matrix {
+    /// Takes `{name}.weight` and, if it is to have one, `{name}.bias`.
+    pub(crate) fn take(
+        checkpoint: &mut Checkpoint,
+        name: &str,
+        shape: &[usize],
+        bias: bool,
+    ) -> Result<Self, Error> {
+        let weights = checkpoint.take(&format!("{name}.weight"), shape)?;
+        let mut take_bias = || checkpoint.take(&format!("{name}.bias"), &shape[..1]);
+        Ok(Self {
+            weights,
+            bias: if bias { Some(take_bias()?) } else { None },
+        })
+    }
+}
+
+/// Makes the columns of `weights` (`[outputs][inputs]`) about equally large, where one is far from the others: the
+/// same product, if the activations are multiplied by what is returned, but it rounds better to 8 bits (Xiao et
+/// al. 2023, "SmoothQuant", by weights alone).
+fn balance(weights: &mut [f32], inputs: usize) -> Vec<f32> {
+    let mut sizes = vec![0.0f64; inputs];
+    for row in weights.chunks_exact(inputs) {
+        for (size, weight) in sizes.iter_mut().zip(row) {
+            *size += f64::from(weight * weight);
+        }
+    }
+    let mut sorted = sizes.clone();
+    sorted.sort_by(f64::total_cmp);
+    let usual = sorted[inputs / 2];
+    let mut factors = vec![1.0; inputs];
+    for (column, size) in sizes.into_iter().enumerate() {
+        // Within a factor of two up or down nothing is gained; columns of zeros stay.
+        let factor = (size / usual).sqrt() as f32;
+        if !factor.is_normal() || (0.5..=2.0).contains(&factor) {
+            continue;
+        }
+        factors[column] = factor;
+        let cells = weights.iter_mut().skip(column).step_by(inputs);
+        cells.for_each(|weight| *weight /= factor);
+    }
+    factors
+}
+
 /// Layer normalisation over the last axis.
 pub(crate) struct Norm {
     weight: Vec<f32>,
@@ -153,33 +250,11 @@ impl Norm {
         })
     }
 
-    /// Makes the columns of the `weights` behind this norm (`[outputs][inputs]`) about equally large, where one
-    /// is far from the others, and lets the norm make up for it: the product is the same, but rounds better to
-    /// 8 bits (Xiao et al. 2023, "SmoothQuant", by weights alone). Nothing changes in other precisions.
-    pub(crate) fn balance(&mut self, weights: &mut [f32], arithmetic: Arithmetic) {
-        if arithmetic.precision != Precision::Int8 {
-            return;
-        }
-        let inputs = self.weight.len();
-        let mut sizes = vec![0.0f64; inputs];
-        for row in weights.chunks_exact(inputs) {
-            for (size, weight) in sizes.iter_mut().zip(row) {
-                *size += f64::from(weight * weight);
-            }
-        }
-        let mut sorted = sizes.clone();
-        sorted.sort_by(f64::total_cmp);
-        let usual = sorted[inputs / 2];
-        for (column, size) in sizes.into_iter().enumerate() {
-            // Within a factor of two up or down nothing is gained; columns of zeros stay.
-            let factor = (size / usual).sqrt() as f32;
-            if !factor.is_normal() || (0.5..=2.0).contains(&factor) {
-                continue;
-            }
-            self.weight[column] *= factor;
-            self.bias[column] *= factor;
-            let cells = weights.iter_mut().skip(column).step_by(inputs);
-            cells.for_each(|weight| *weight /= factor);
+    /// Multiplies what comes out, channel by channel.
+    fn scale(&mut self, factors: &[f32]) {
+        for (channel, factor) in factors.iter().enumerate() {
+            self.weight[channel] *= factor;
+            self.bias[channel] *= factor;
         }
     }
 
@@ -279,11 +354,12 @@ impl Block {
         let mut norm = |name| Norm::take(checkpoint, name, width, shape.eps, arithmetic.kernels);
         let (mut before_attention, mut before_mlp) =
             (norm(&names.before_attention)?, norm(&names.before_mlp)?);
-        let after = &mut before_attention;
-        let (query, key_value) = names.attention.take(checkpoint, width, after, arithmetic)?;
-        let mut first = checkpoint.take(&format!("{}.weight", names.first), &[mlp, width])?;
-        before_mlp.balance(&mut first, arithmetic);
-        let bias = checkpoint.take(&format!("{}.bias", names.first), &[mlp])?;
+        let after = Some(&mut before_attention);
+        let [query, key_value] = names.attention.take(checkpoint, width, after, arithmetic)?;
+        let after = Some(&mut before_mlp);
+        let [first] = Linear::read(checkpoint, after, [mlp], width, arithmetic, |checkpoint| {
+            Matrix::take(checkpoint, &names.first, &[mlp, width], true)
+        })?;
         let mut linear = |name, size| Linear::take(checkpoint, name, size, true, arithmetic);
         Ok(Self {
             before_attention,
@@ -296,7 +372,7 @@ impl Block {
             },
             before_mlp,
             mlp: Mlp {
-                first: Linear::new(&first, Some(&bias), width, arithmetic),
+                first,
                 second: linear(&names.second, [width, mlp])?,
                 activation: shape.activation,
             },

@@ -4,9 +4,11 @@
 use std::ops::Range;
 
 use crate::Error;
-use crate::names::Scheme;
+use crate::names::{AttentionNames, Scheme};
 use crate::stage;
-use crate::transformer::{Arithmetic, Block, Linear, Memory, Mlp, Norm, Shape, Sight, attend_all};
+use crate::transformer::{
+    Arithmetic, Block, Linear, Matrix, Memory, Mlp, Norm, Shape, Sight, attend_all,
+};
 use crate::weights::Checkpoint;
 use crate::{Prepared, Preprocess};
 
@@ -77,15 +79,11 @@ impl VisionTower {
         let patch = config.patch;
         let names = Names::of(config.scheme);
         let patch_bias = config.pool == Pool::Attention;
-        let weights = checkpoint.take(
-            &format!("{}.weight", names.patches),
-            &[width, 3, patch, patch],
-        )?;
-        let bias = match patch_bias {
-            true => Some(checkpoint.take(&format!("{}.bias", names.patches), &[width])?),
-            false => None,
-        };
-        let patches = Linear::new(&weights, bias.as_deref(), 3 * patch * patch, careful);
+        let inputs = 3 * patch * patch;
+        let [patches] = Linear::read(checkpoint, None, [width], inputs, careful, |checkpoint| {
+            let shape = [width, 3, patch, patch];
+            Matrix::take(checkpoint, names.patches, &shape, patch_bias)
+        })?;
 
         let with_class = matches!(config.pool, Pool::ClassToken { .. });
         let class_token = if with_class {
@@ -326,14 +324,15 @@ impl AttentionHead {
             ),
             _ => {
                 let latent = checkpoint.take(&name("probe"), &[1, 1, width])?;
-                let weight =
-                    checkpoint.take(&name("attention.in_proj_weight"), &[3 * width, width])?;
-                let bias = checkpoint.take(&name("attention.in_proj_bias"), &[3 * width])?;
-                let (query, key_value) = weight.split_at(width * width);
+                let parts = AttentionNames::One {
+                    weight: name("attention.in_proj_weight"),
+                    bias: name("attention.in_proj_bias"),
+                };
+                let [query, key_value] = parts.take(checkpoint, width, None, arithmetic)?;
                 (
                     latent,
-                    Linear::new(query, Some(&bias[..width]), width, arithmetic),
-                    Linear::new(key_value, Some(&bias[width..]), width, arithmetic),
+                    query,
+                    key_value,
                     Linear::take(
                         checkpoint,
                         &name("attention.out_proj"),

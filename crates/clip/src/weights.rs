@@ -7,18 +7,19 @@
 //! several files (shards), which an index lists.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use memmap2::Mmap;
-#[cfg(unix)]
-use memmap2::UncheckedAdvice;
-use safetensors::SafeTensors;
 use safetensors::tensor::Metadata;
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use crate::Error;
-use crate::files::{Bytes, Files};
+use crate::files::Files;
+use crate::mapped::Mapped;
 use crate::number::floats;
+use crate::packed::Packed;
 
 /// Tensors that checkpoints carry but that vectors do not depend on: the scale and bias of
 /// similarities, and tables that follow from the shape alone.
@@ -38,12 +39,22 @@ pub(crate) struct Checkpoint {
     path: PathBuf,
     shards: Vec<Shard>,
     taken: HashSet<String>,
+    /// Where layers are found packed, or kept once they are.
+    pub(crate) packed: Packed,
+}
+
+/// A tensor of two axes that stays in its file: a few of its rows are all that is ever needed at once.
+pub(crate) struct Table {
+    bytes: Arc<Mapped>,
+    range: Range<usize>,
+    dtype: Dtype,
+    rows: usize,
 }
 
 /// One file of a checkpoint.
 struct Shard {
     path: PathBuf,
-    bytes: Mapped,
+    bytes: Arc<Mapped>,
     /// Where the tensors' bytes begin.
     start: usize,
     header: Metadata,
@@ -78,48 +89,11 @@ pub(crate) fn shards(files: &Files, name: &str) -> Result<Option<Vec<String>>, E
     }
 }
 
-enum Mapped {
-    File(Mmap),
-    Embedded(&'static [u8]),
-}
-
-impl Mapped {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::File(map) => map,
-            Self::Embedded(bytes) => bytes,
-        }
-    }
-
-    /// Says that these bytes are not needed any more, so that a model being loaded does not take the
-    /// memory of its file as well. Were they asked for again, they would be read again.
-    fn let_go(&self, from: usize, to: usize) {
-        #[cfg(unix)]
-        if let Self::File(map) = self {
-            // SAFETY: the map is of a file and only read, so what comes back after this is the same.
-            let _ = unsafe {
-                map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, to.saturating_sub(from))
-            };
-        }
-        #[cfg(not(unix))]
-        let _ = (from, to);
-    }
-}
-
 impl Shard {
     fn open(files: &Files, name: &str) -> Result<Self, Error> {
         let path = files.path(name);
-        let bytes = match files.open(name)?.bytes {
-            Bytes::Embedded(bytes) => Mapped::Embedded(bytes),
-            Bytes::File(file) => {
-                // SAFETY: a mapped file must not change while it is mapped, which is until the
-                // model is loaded. Models are written once, by a download that renames or by
-                // hand; the documentation of `Source` says to leave a folder in use alone.
-                let map = unsafe { Mmap::map(&file) };
-                Mapped::File(map.map_err(|e| Error::read(&path, e))?)
-            }
-        };
-        let (length, header) = SafeTensors::read_metadata(bytes.bytes()).map_err(|e| {
+        let bytes = Mapped::new(files.open(name)?)?;
+        let (length, header) = SafeTensors::read_metadata(&bytes).map_err(|e| {
             Error::invalid(
                 &path,
                 format!("is no sound safetensors file: {e}; fetch it again"),
@@ -127,7 +101,7 @@ impl Shard {
         })?;
         Ok(Self {
             path,
-            bytes,
+            bytes: Arc::new(bytes),
             start: 8 + length,
             header,
         })
@@ -158,11 +132,42 @@ impl Checkpoint {
             path: files.path(name),
             shards,
             taken: HashSet::new(),
+            packed: Packed::Nowhere,
         })
+    }
+
+    /// Bytes of all files together.
+    pub(crate) fn length(&self) -> usize {
+        self.shards.iter().map(|shard| shard.bytes.len()).sum()
     }
 
     /// The values of the tensor `name`, which has to have `shape`.
     pub(crate) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
+        let (shard, range, dtype) = self.find(name, shape)?;
+        let values = floats(dtype, &shard.bytes[range.clone()])
+            .map_err(|reason| Error::invalid(&shard.path, format!("tensor {name} {reason}")))?;
+        shard.bytes.let_go(range);
+        self.taken.insert(name.to_owned());
+        Ok(values)
+    }
+
+    /// The tensor `name`, which has to have `shape`, left where it is.
+    pub(crate) fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<Table, Error> {
+        let (shard, range, dtype) = self.find(name, &shape)?;
+        floats(dtype, &[])
+            .map_err(|reason| Error::invalid(&shard.path, format!("tensor {name} {reason}")))?;
+        let bytes = Arc::clone(&shard.bytes);
+        self.taken.insert(name.to_owned());
+        Ok(Table {
+            bytes,
+            range,
+            dtype,
+            rows: shape[0],
+        })
+    }
+
+    /// Which file has the tensor `name`, where in it, and as what.
+    fn find(&self, name: &str, shape: &[usize]) -> Result<(&Shard, Range<usize>, Dtype), Error> {
         let found = self
             .shards
             .iter()
@@ -181,16 +186,7 @@ impl Checkpoint {
             return Err(Error::invalid(&shard.path, reason));
         }
         let (from, to) = info.data_offsets;
-        let bytes = shard
-            .bytes
-            .bytes()
-            .get(shard.start + from..shard.start + to)
-            .unwrap_or(&[]);
-        let values = floats(info.dtype, bytes)
-            .map_err(|reason| Error::invalid(&shard.path, format!("tensor {name} {reason}")))?;
-        shard.bytes.let_go(shard.start + from, shard.start + to);
-        self.taken.insert(name.to_owned());
-        Ok(values)
+        Ok((shard, shard.start + from..shard.start + to, info.dtype))
     }
 
     /// Says whether every tensor was used.
@@ -213,5 +209,15 @@ impl Checkpoint {
             }
         }
         Ok(())
+    }
+}
+
+impl Table {
+    /// The values of one row; `None` behind the last.
+    pub(crate) fn row(&self, row: usize) -> Option<Vec<f32>> {
+        let length = self.range.len() / self.rows;
+        let from = self.range.start + row * length;
+        let bytes = (row < self.rows).then(|| &self.bytes[from..from + length])?;
+        floats(self.dtype, bytes).ok()
     }
 }

@@ -62,7 +62,7 @@ impl Encoder {
     pub fn model(&self) -> Result<&Model> {
         self.model
             .get_or_init(|| {
-                let model = self.source.load(self.precision);
+                let model = self.source.load_cached(self.precision);
                 model.map_err(|error| error.to_string())
             })
             .as_ref()

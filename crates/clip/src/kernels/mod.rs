@@ -31,12 +31,12 @@ use std::sync::OnceLock;
 pub(crate) use attention::{Part, Sequence, attend};
 pub(crate) use bytes::{Group, PRECISION_BITS, Windows};
 pub(crate) use depthwise::Depthwise;
+pub(crate) use line::{Line, Lines};
 pub(crate) use product::{Operand, Weights};
 pub(crate) use rows::{NormOf, Then};
 
 use crate::Error;
 use depthwise::Tap;
-use line::Line;
 use micro::MicroKernel;
 use rows::{Quantised, Tile};
 

@@ -10,10 +10,11 @@
 use rayon::prelude::*;
 
 use super::lanes::LANES;
-use super::line::{BYTES, Line};
+use super::line::{BYTES, Line, Lines};
 use super::micro::{Factors, MOST_PANELS, MicroKernel, Sums};
 use super::rows::{NormOf, Quantised, Then, Tile, lines_of};
 use super::{Kernels, Precision};
+use crate::packed::{Reading, Writing};
 
 /// Bytes of activations that stay in a core's cache while all weights pass by.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -24,7 +25,7 @@ const ROWS_A_TASK: usize = 32;
 /// A layer's weights and bias, laid out for multiplication.
 pub(crate) struct Weights {
     precision: Precision,
-    lines: Vec<Line>,
+    lines: Lines,
     outputs: usize,
     inputs: usize,
     /// By output, as far as the last panel goes.
@@ -43,24 +44,14 @@ impl Weights {
         [outputs, inputs]: [usize; 2],
         precision: Precision,
     ) -> Self {
-        let panels = outputs.div_ceil(LANES).next_multiple_of(MOST_PANELS);
-        let depth = lines_of(inputs, precision) * LANES;
-        let mut packed = Self {
-            precision,
-            lines: vec![Line::ZERO; panels * depth],
-            outputs,
-            inputs,
-            bias: vec![0.0; panels * LANES],
-            scales: Vec::new(),
-            column_sums: Vec::new(),
-        };
+        let [panels, depth] = panels([outputs, inputs], precision);
+        let mut packed = vec![Line::ZERO; panels * depth];
+        let mut biases = vec![0.0; panels * LANES];
         if let Some(bias) = bias {
-            packed.bias[..outputs].copy_from_slice(bias);
+            biases[..outputs].copy_from_slice(bias);
         }
-        let group = 4 / precision.bytes();
         // By panel, which are independent: by output, what a unit stands for, and the sum of all units.
         let units: Vec<[(f32, f32); LANES]> = packed
-            .lines
             .par_chunks_mut(depth.max(1))
             .enumerate()
             .map(|(panel, lines)| {
@@ -70,27 +61,28 @@ impl Weights {
                     let places = lines
                         .iter_mut()
                         .map(|line| &mut line.0.as_chunks_mut::<4>().0[output]);
-                    let groups = places.zip(row.chunks(group));
                     match precision {
                         Precision::F32 => {
-                            for (place, values) in groups {
-                                *place = values[0].to_ne_bytes();
+                            for (place, value) in places.zip(row) {
+                                *place = value.to_ne_bytes();
                             }
                         }
                         Precision::Bf16 => {
-                            for (place, values) in groups {
-                                for (place, value) in
-                                    place.as_chunks_mut::<2>().0.iter_mut().zip(values)
-                                {
-                                    *place = half::bf16::from_f32(*value).to_ne_bytes();
-                                }
+                            let half = |value| half::bf16::from_f32(value).to_bits();
+                            let (pairs, last) = row.as_chunks::<2>();
+                            let mut places = places;
+                            for (pair, place) in pairs.iter().zip(places.by_ref()) {
+                                *place = bytemuck::cast(pair.map(half));
+                            }
+                            if let (Some(place), [last]) = (places.next(), last) {
+                                *place = bytemuck::cast([half(*last), 0]);
                             }
                         }
                         Precision::Int8 => {
                             let most = row.iter().fold(0.0f32, |most, w| most.max(w.abs()));
                             let scale = (most / 127.0).max(f32::MIN_POSITIVE);
                             let mut sum = 0i32;
-                            for (place, values) in groups {
+                            for (place, values) in places.zip(row.chunks(4)) {
                                 for (place, value) in place.iter_mut().zip(values) {
                                     let unit = (value / scale).round() as i8;
                                     sum += i32::from(unit);
@@ -104,10 +96,46 @@ impl Weights {
                 units
             })
             .collect();
-        if precision == Precision::Int8 {
-            (packed.scales, packed.column_sums) = units.into_iter().flatten().unzip();
+        let (scales, column_sums) = match precision {
+            Precision::Int8 => units.into_iter().flatten().unzip(),
+            _ => (Vec::new(), Vec::new()),
+        };
+        Self {
+            precision,
+            lines: Lines::Own(packed),
+            outputs,
+            inputs,
+            bias: biases,
+            scales,
+            column_sums,
         }
-        packed
+    }
+
+    /// Weights of this shape that were kept.
+    pub(crate) fn read(kept: &mut Reading, shape: [usize; 2], precision: Precision) -> Self {
+        let [panels, depth] = panels(shape, precision);
+        let mut values = |wanted: bool| match wanted {
+            true => kept.values(panels * LANES),
+            false => Vec::new(),
+        };
+        let quantised = precision == Precision::Int8;
+        Self {
+            precision,
+            outputs: shape[0],
+            inputs: shape[1],
+            bias: values(true),
+            scales: values(quantised),
+            column_sums: values(quantised),
+            lines: kept.lines(panels * depth),
+        }
+    }
+
+    /// Keeps them.
+    pub(crate) fn write(&self, kept: &mut Writing) {
+        for values in [&self.bias, &self.scales, &self.column_sums] {
+            kept.values(values);
+        }
+        kept.lines(&self.lines);
     }
 
     pub(crate) fn inputs(&self) -> usize {
@@ -186,6 +214,14 @@ impl Weights {
             }
         }
     }
+}
+
+/// How many panels hold weights of `[outputs, inputs]`, and of how many lines each is.
+fn panels([outputs, inputs]: [usize; 2], precision: Precision) -> [usize; 2] {
+    [
+        outputs.div_ceil(LANES).next_multiple_of(MOST_PANELS),
+        lines_of(inputs, precision) * LANES,
+    ]
 }
 
 /// Activations, encoded as the left side of products.

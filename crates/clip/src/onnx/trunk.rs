@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
             Some(sum) => sum.output.first()?.as_str(),
             None => project.output,
         };
-        let layer = Layer::Inverted(Inverted {
+        let layer = Layer::Inverted(Box::new(Inverted {
             expand: expand.map(|expand| self.linear(expand)),
             depthwise: Depthwise::new(
                 &filter.weights.values,
@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
             project: self.linear(&project),
             residual: sum.is_some(),
             kernels: self.arithmetic.kernels,
-        });
+        }));
         Some((layer, output, project.outputs(), window.size))
     }
 

@@ -4,6 +4,7 @@ mod architectures;
 mod bad_files;
 mod forms;
 mod models;
+mod packed;
 mod pixels;
 mod stages;
 mod strings;

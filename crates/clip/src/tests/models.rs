@@ -89,15 +89,21 @@ fn rounded_factors_stay_near_the_reference_vectors() {
     }
 }
 
-/// A copy of the model `clip` with some channels 20 to 60 times as large as the others behind the norms
-/// of its picture tower, as trained models have them; the weights that follow make up for it.
-fn with_outliers() -> tempfile::TempDir {
+/// A copy of a model that lies in one folder.
+pub(super) fn copy_of(name: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    for entry in std::fs::read_dir(fixture("clip")).expect("is there") {
+    for entry in std::fs::read_dir(fixture(name)).expect("is there") {
         let path = entry.expect("is there").path();
         let to = folder.path().join(path.file_name().expect("a name"));
         std::fs::copy(path, to).expect("copied");
     }
+    folder
+}
+
+/// A copy of the model `clip` with some channels 20 to 60 times as large as the others behind the norms
+/// of its picture tower, as trained models have them; the weights that follow make up for it.
+fn with_outliers() -> tempfile::TempDir {
+    let folder = copy_of("clip");
     let file = folder.path().join("open_clip_model.safetensors");
     let mut bytes = std::fs::read(&file).expect("is there");
     let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("sound");
