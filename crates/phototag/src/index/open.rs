@@ -1,7 +1,8 @@
 //! Opening the index file: creating, migrating, and refusing what is not ours or from a later version.
 
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rusqlite::config::DbConfig;
@@ -85,12 +86,15 @@ fn prepare(path: &Path) -> Result<Connection> {
     };
     let mut connection = Connection::open(path).with_context(place)?;
     connection.busy_timeout(PATIENCE)?;
-    let version: u32 = connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
+    // In one look: another run may just be making the file.
+    let (version, application, tables): (u32, i32, u32) = connection
+        .query_row(
+            "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)
+             FROM pragma_user_version, pragma_application_id",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
         .with_context(place)?;
-    let application: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let tables: u32 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION && tables > 0 {
         bail!(
             "{}: this database is not an index of phototag's; give another --index",
@@ -104,9 +108,7 @@ fn prepare(path: &Path) -> Result<Connection> {
             TODAY
         );
     }
-    connection
-        .pragma_update(None, "journal_mode", "WAL")
-        .with_context(place)?;
+    write_ahead(&connection).with_context(place)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     // Otherwise each new value bound to a query for one photo would have that query planned again.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -114,6 +116,23 @@ fn prepare(path: &Path) -> Result<Connection> {
         migrate(&mut connection).with_context(place)?;
     }
     Ok(connection)
+}
+
+/// Turns on the write-ahead log. While another run does the same to a new file, SQLite says that it is busy
+/// at once: it asks no busy handler where two could wait for each other.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let since = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && since.elapsed() < PATIENCE =>
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
 }
 
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
@@ -138,4 +157,28 @@ fn is_damage(error: &anyhow::Error) -> bool {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
             )
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn runs_that_make_the_same_index_at_once_wait_for_one_another() {
+        for _ in 0..50 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("index.sqlite");
+            let start = Barrier::new(4);
+            thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        start.wait();
+                        open(&path).unwrap();
+                    });
+                }
+            });
+        }
+    }
 }
