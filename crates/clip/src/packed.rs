@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 
 use crate::Error;
 use crate::files::{Files, OpenFile};
-use crate::kernels::{Line, Lines};
+use crate::kernels::{Line, Lines, ReadLines, WriteLines};
 use crate::mapped::Mapped;
 use crate::transformer::Arithmetic;
 
@@ -133,11 +133,11 @@ pub(crate) struct Reading {
     short: bool,
 }
 
-impl Reading {
-    /// The next block, of `count` lines; zeros if the file ends before it.
-    pub(crate) fn lines(&mut self, count: usize) -> Lines {
+impl ReadLines for Reading {
+    /// Zeros if the file ends before it.
+    fn lines(&mut self, count: usize) -> Lines {
         let range = self.at..self.at + count * size_of::<Line>();
-        match Lines::mapped(&self.map, range.clone()) {
+        match Lines::shared(self.map.clone(), range.clone()) {
             Some(lines) => {
                 self.at = range.end;
                 lines
@@ -148,13 +148,9 @@ impl Reading {
             }
         }
     }
+}
 
-    /// The next block, of `count` values.
-    pub(crate) fn values(&mut self, count: usize) -> Vec<f32> {
-        let lines = self.lines((count * size_of::<f32>()).div_ceil(size_of::<Line>()));
-        bytemuck::cast_slice(&lines)[..count].to_vec()
-    }
-
+impl Reading {
     /// Whether each block was there and none is left.
     pub(crate) fn was_all(&self) -> bool {
         !self.short && self.at == self.map.len()
@@ -171,24 +167,17 @@ pub(crate) struct Writing {
     result: io::Result<()>,
 }
 
-impl Writing {
-    pub(crate) fn lines(&mut self, lines: &[Line]) {
+impl WriteLines for Writing {
+    fn lines(&mut self, lines: &[Line]) {
         let bytes = bytemuck::cast_slice(lines);
         if self.result.is_ok() {
             self.hasher.update(bytes);
             self.result = self.file.write_all(bytes);
         }
     }
+}
 
-    pub(crate) fn values(&mut self, values: &[f32]) {
-        for values in values.chunks(size_of::<Line>() / size_of::<f32>()) {
-            let mut line = Line::ZERO;
-            bytemuck::bytes_of_mut(&mut line)[..size_of_val(values)]
-                .copy_from_slice(bytemuck::cast_slice(values));
-            self.lines(&[line]);
-        }
-    }
-
+impl Writing {
     /// Puts the file in its place.
     pub(crate) fn finish(self) {
         let checksum = self.hasher.finalize().into();

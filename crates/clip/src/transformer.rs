@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use crate::Error;
 use crate::kernels::{
-    Activation, Kernels, NormOf, Operand, Part, Precision, Sequence, Then, Weights, attend,
+    Activation, Kernels, NormOf, Operand, Part, Precision, ReadLines, Sequence, Then, Weights,
+    WriteLines, attend,
 };
 use crate::names::{BlockNames, Scheme};
 use crate::packed::Packed;
@@ -103,7 +104,9 @@ impl Linear {
         });
         if let Packed::Written(kept) = &mut checkpoint.packed {
             kept.values(&factors.unwrap_or_default());
-            layers.iter().for_each(|layer| layer.weights.write(kept));
+            layers
+                .iter()
+                .for_each(|layer| layer.weights.write(kept.as_mut()));
         }
         Ok(layers)
     }

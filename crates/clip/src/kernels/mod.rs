@@ -31,7 +31,7 @@ use std::sync::OnceLock;
 pub(crate) use attention::{Part, Sequence, attend};
 pub(crate) use bytes::{Group, PRECISION_BITS, Windows};
 pub(crate) use depthwise::Depthwise;
-pub(crate) use line::{Line, Lines};
+pub(crate) use line::{Line, Lines, ReadLines, WriteLines};
 pub(crate) use product::{Operand, Weights};
 pub(crate) use rows::{NormOf, Then};
 

@@ -10,11 +10,10 @@
 use rayon::prelude::*;
 
 use super::lanes::LANES;
-use super::line::{BYTES, Line, Lines};
+use super::line::{BYTES, Line, Lines, ReadLines, WriteLines};
 use super::micro::{Factors, MOST_PANELS, MicroKernel, Sums};
 use super::rows::{NormOf, Quantised, Then, Tile, lines_of};
 use super::{Kernels, Precision};
-use crate::packed::{Reading, Writing};
 
 /// Bytes of activations that stay in a core's cache while all weights pass by.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -112,7 +111,7 @@ impl Weights {
     }
 
     /// Weights of this shape that were kept.
-    pub(crate) fn read(kept: &mut Reading, shape: [usize; 2], precision: Precision) -> Self {
+    pub(crate) fn read(kept: &mut impl ReadLines, shape: [usize; 2], precision: Precision) -> Self {
         let [panels, depth] = panels(shape, precision);
         let mut values = |wanted: bool| match wanted {
             true => kept.values(panels * LANES),
@@ -131,7 +130,7 @@ impl Weights {
     }
 
     /// Keeps them.
-    pub(crate) fn write(&self, kept: &mut Writing) {
+    pub(crate) fn write(&self, kept: &mut impl WriteLines) {
         for values in [&self.bias, &self.scales, &self.column_sums] {
             kept.values(values);
         }
