@@ -9,7 +9,7 @@ use crate::Error;
 use crate::files::Files;
 
 /// Raised whenever the same files give other vectors than before.
-const ENGINE_VERSION: u32 = 2;
+const ENGINE_VERSION: u32 = 3;
 
 /// Files up to this size count whole.
 const SMALL: u64 = 1 << 20;

@@ -147,3 +147,32 @@ unsafe fn gelu<L: Lanes>(x: L) -> L {
         x.max(zero).sub(magnitude.mul(tail))
     }
 }
+
+/// `x Phi(x)` to within 1e-4 (up to 15), at less than half the cost, for what is rounded to `bf16` or bytes next: `Phi(x)`
+/// is a half and an odd polynomial, fitted by Lawson's iteration to the least largest error up to 4.5.
+///
+/// # Safety
+///
+/// The processor has the instruction set of `L`.
+#[inline(always)]
+pub(super) unsafe fn rough_gelu<L: Lanes>(x: L) -> L {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let z = x.max(L::splat(-4.5)).min(L::splat(4.5));
+        let square = z.mul(z);
+        let mut p = L::splat(3.036_420_4e-11);
+        for coefficient in [
+            -3.314_662e-9,
+            1.590_997_8e-7,
+            -4.451_731_5e-6,
+            8.142_519e-5,
+            -1.037_591_5e-3,
+            9.585_204e-3,
+            -6.598_466e-2,
+            3.987_126e-1,
+        ] {
+            p = p.mul_add(square, L::splat(coefficient));
+        }
+        x.mul(p.mul_add(z, L::splat(0.5)))
+    }
+}

@@ -194,6 +194,7 @@ impl Weights {
                 // SAFETY: as above, and this thread is prepared.
                 unsafe { (kernel.run)(factors, &mut sums) };
                 let tile = Tile {
+                    precision: self.precision,
                     sums: sums.values(),
                     integers: sums.values(),
                     stride: tile_columns,

@@ -4,7 +4,7 @@
 //! Written once over [`Lanes`]; the instruction sets compile it for themselves. Every row is
 //! computed alone, so nothing depends on how many there are.
 
-use super::lanes::{LANES, Lanes, activate, exp};
+use super::lanes::{LANES, Lanes, activate, exp, rough_gelu};
 use super::line::{BYTES, Line};
 use super::outliers::{OUTLYING, Outliers};
 use super::{Activation, Precision};
@@ -38,6 +38,7 @@ pub(crate) enum Then {
 /// The sums of one tile and what turns them into values. All slices by columns cover the tile's
 /// columns, padding included.
 pub(super) struct Tile<'a> {
+    pub(super) precision: Precision,
     /// `[rows][stride]`: `f32`, or `i32` where `rows` is not empty.
     pub(super) sums: &'a [f32],
     pub(super) integers: &'a [i32],
@@ -280,7 +281,10 @@ pub(super) unsafe fn finish<L: Lanes>(
         match tile.then {
             Then::Store => parts::<L, Store>(tile, out, out_stride, columns),
             Then::Add => parts::<L, Add>(tile, out, out_stride, columns),
-            Then::Activate(Activation::Gelu) => parts::<L, Gelu>(tile, out, out_stride, columns),
+            Then::Activate(Activation::Gelu) => match tile.precision {
+                Precision::F32 => parts::<L, Gelu>(tile, out, out_stride, columns),
+                _ => parts::<L, RoughGelu>(tile, out, out_stride, columns),
+            },
             Then::Activate(Activation::GeluTanh) => {
                 parts::<L, GeluTanh>(tile, out, out_stride, columns);
             }
@@ -318,6 +322,7 @@ macro_rules! last {
 last! {
     Add = |value, there| value.add(there);
     Gelu = |value, _there| activate(Activation::Gelu, value);
+    RoughGelu = |value, _there| rough_gelu(value);
     GeluTanh = |value, _there| activate(Activation::GeluTanh, value);
     QuickGelu = |value, _there| activate(Activation::QuickGelu, value);
     Relu6 = |value, _there| activate(Activation::Relu6, value);

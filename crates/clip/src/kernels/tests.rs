@@ -257,6 +257,7 @@ fn a_row_of_a_product_does_not_depend_on_the_others() {
 fn activations_agree_with_their_definitions() {
     let inputs: Vec<f32> = (-1500..=1500).map(|i| i as f32 / 100.0).collect();
     let weights = Weights::new(&[1.0], None, [1, 1], Precision::F32);
+    let short = Weights::new(&[1.0], None, [1, 1], Precision::Bf16);
     for kernels in every() {
         for activation in [
             Activation::Gelu,
@@ -273,6 +274,18 @@ fn activations_agree_with_their_definitions() {
                 .collect();
             let what = format!("{} {activation:?}", kernels.name);
             assert_close(&out, &expected, 3e-6, &what);
+
+            // Of the same values after a product in `bf16`, which they get through unchanged.
+            let rounded: Vec<f32> = inputs
+                .iter()
+                .map(|x| half::bf16::from_f32(*x).to_f32())
+                .collect();
+            product(&kernels, &rounded, &short, None, then, &mut out);
+            let expected: Vec<f64> = rounded
+                .iter()
+                .map(|x| function(activation, f64::from(*x)))
+                .collect();
+            assert_close(&out, &expected, 1e-4, &what);
         }
     }
 }
