@@ -20,6 +20,8 @@ mod micro;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod outliers;
+#[cfg(feature = "bench")]
+mod peak;
 mod portable;
 mod product;
 mod rows;
@@ -201,7 +203,7 @@ impl Kernels {
     }
 
     /// All that this processor has, the best first.
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
