@@ -10,10 +10,12 @@ PyTorch's f32 vectors. The ways of Python are in contender.py. Prints Markdown.
 import argparse
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -147,11 +149,32 @@ def run_whole(command):
     """Seconds, the largest memory of the process in MB, and what it printed."""
     start = time.perf_counter()
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    peak = Peak(process.pid)
+    peak.start()
     out = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
     if status:
         raise SystemExit(f"failed: {command[:6]}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024, out
+    return seconds, peak.megabytes or usage.ru_maxrss / 1024, out
+
+
+class Peak(threading.Thread):
+    """Asks every few milliseconds what a process has needed at most: what wait4 says counts the memory of this
+    process too, out of which it was made."""
+
+    def __init__(self, process):
+        super().__init__(daemon=True)
+        self.status = Path(f"/proc/{process}/status")
+        self.megabytes = 0
+
+    def run(self):
+        try:
+            while said := re.search(r"VmHWM:\s*(\d+) kB", self.status.read_text()):
+                self.megabytes = int(said[1]) / 1024
+                time.sleep(0.005)
+        except OSError:
+            pass
 
 
 def fresh(*options):
