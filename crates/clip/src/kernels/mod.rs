@@ -221,15 +221,16 @@ impl Kernels {
                 });
             }
             if avx512 {
+                let (bf16, careful) = match has!("avx512bf16") {
+                    true => (avx512::BF16_DOT, Precision::Bf16),
+                    false => (avx512::BF16, Precision::F32),
+                };
                 all.push(Self {
                     name: "avx512",
                     f32: avx512::F32,
-                    bf16: Some(match has!("avx512bf16") {
-                        true => avx512::BF16_DOT,
-                        false => avx512::BF16,
-                    }),
+                    bf16: Some(bf16),
                     int8: has!("avx512vnni").then_some(avx512::INT8),
-                    careful: Precision::F32,
+                    careful,
                     rows: vectors(),
                 });
             }
