@@ -40,6 +40,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 mod text;
+mod threads;
 mod tokens;
 mod transformer;
 mod vector;
@@ -54,3 +55,4 @@ pub use pixels::Pixels;
 pub use preprocess::{Prepared, Preprocess};
 pub use reference::Reference;
 pub use source::Source;
+pub use threads::Threads;

@@ -3,14 +3,16 @@
 //! An engine implements [`Encoder`]; what holds for all of them (sizes are checked, vectors have
 //! unit length) is here.
 
-use crate::{Error, Prepared, Preprocess, vector};
+use crate::{Error, Prepared, Preprocess, Threads, vector};
 
 /// What an engine does. Pictures have the size that its `preprocess` states; vectors have unit
 /// length and do not depend on what else is in the batch.
 pub(crate) trait Encoder: Send + Sync {
     fn dimensions(&self) -> usize;
     fn preprocess(&self) -> &Preprocess;
-    fn embed_images(&self, images: &[Prepared]) -> Result<Vec<Vec<f32>>, Error>;
+    fn embed_images(&self, images: &[Prepared], threads: &Threads) -> Result<Vec<Vec<f32>>, Error>;
+    /// See [`Model::images_together`].
+    fn images_together(&self) -> usize;
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error>;
 
     /// See [`Model::embed_positions`]. Engines that cannot tell positions apart have none.
@@ -29,7 +31,7 @@ pub struct Positions {
 }
 
 /// A model in memory, from [`Source::load`](crate::Source::load). Its methods may be called from
-/// several threads at once; each uses all cores.
+/// several threads at once; each uses all cores unless told otherwise.
 pub struct Model {
     encoder: Box<dyn Encoder>,
 }
@@ -59,8 +61,25 @@ impl Model {
     /// [`Error::PictureSize`] if a picture was prepared for another model, [`Error::Run`] if the
     /// model cannot compute, or computes a vector without direction (zero, or not finite).
     pub fn embed_images(&self, images: &[Prepared]) -> Result<Vec<Vec<f32>>, Error> {
+        self.embed_images_on(&Threads::all(), images)
+    }
+
+    /// The same on the threads that are given.
+    ///
+    /// # Errors
+    /// As [`embed_images`](Self::embed_images).
+    pub fn embed_images_on(
+        &self,
+        threads: &Threads,
+        images: &[Prepared],
+    ) -> Result<Vec<Vec<f32>>, Error> {
         self.check_sizes(images)?;
-        self.encoder.embed_images(images)
+        self.encoder.embed_images(images, threads)
+    }
+
+    /// How many pictures one thread had best be given together; more gain nothing.
+    pub fn images_together(&self) -> usize {
+        self.encoder.images_together()
     }
 
     /// What the model sees at each place of a picture; `None` if it cannot tell.

@@ -19,10 +19,15 @@ use crate::tokens::TextTokens;
 use crate::transformer::Arithmetic;
 use crate::vision::VisionTower;
 use crate::weights::Checkpoint;
-use crate::{Error, Prepared, Preprocess};
+use crate::{Error, Prepared, Preprocess, Threads};
 
 /// Rows that a chunk aims at.
 const TOKENS_A_CHUNK: usize = 256;
+
+/// Sequences of so many tokens that make a chunk.
+fn together(tokens: usize) -> usize {
+    (TOKENS_A_CHUNK / tokens.max(1)).max(1)
+}
 
 /// Two towers and what is needed to feed them.
 pub(crate) struct NativeModel {
@@ -187,11 +192,12 @@ impl NativeModel {
         &self,
         items: &[T],
         tokens: usize,
+        threads: &Threads,
         embed: impl Fn(&[T]) -> Result<Vec<f32>, String> + Send + Sync,
     ) -> Result<Vec<Vec<f32>>, Error> {
-        rten::thread_pool().run(|| {
+        threads.run(|| {
             let share = items.len().div_ceil(rayon::current_num_threads());
-            let chunk = (TOKENS_A_CHUNK / tokens.max(1)).clamp(1, share.max(1));
+            let chunk = together(tokens).min(share.max(1));
             let chunks: Vec<Vec<f32>> = items
                 .par_chunks(chunk)
                 .map(embed)
@@ -219,9 +225,14 @@ impl Encoder for NativeModel {
         &self.architecture.preprocess
     }
 
-    fn embed_images(&self, images: &[Prepared]) -> Result<Vec<Vec<f32>>, Error> {
+    fn embed_images(&self, images: &[Prepared], threads: &Threads) -> Result<Vec<Vec<f32>>, Error> {
         let vision = self.vision()?;
-        self.in_chunks(images, vision.tokens(), |images| Ok(vision.embed(images)))
+        let embed = |images: &[Prepared]| Ok(vision.embed(images));
+        self.in_chunks(images, vision.tokens(), threads, embed)
+    }
+
+    fn images_together(&self) -> usize {
+        together(self.architecture.vision.tokens())
     }
 
     fn embed_positions(&self, image: &Prepared) -> Result<Option<Positions>, Error> {
@@ -246,6 +257,6 @@ impl Encoder for NativeModel {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|reason| self.failed(reason))?;
         let longest = ids.iter().map(Vec::len).max().unwrap_or(1);
-        self.in_chunks(&ids, longest, |ids| tower.embed(ids))
+        self.in_chunks(&ids, longest, &Threads::all(), |ids| tower.embed(ids))
     }
 }

@@ -173,6 +173,11 @@ impl Linear {
         operand.set(self.kernels, x, inputs, norm, precision);
     }
 
+    /// How many of so many rows had best be multiplied before others, if all that comes out is read again at once.
+    fn rows_kept(&self, rows: usize) -> usize {
+        self.weights.rows_kept(self.kernels, rows)
+    }
+
     /// `then` of the product with what was encoded, into `out`, `[rows][outputs]`.
     pub(crate) fn multiply(&self, x: &Operand, then: Then, out: &mut [f32]) {
         self.weights.multiply(self.kernels, x, then, out);
@@ -285,18 +290,21 @@ pub(crate) struct Mlp {
 }
 
 impl Mlp {
-    /// `x += mlp(norm(x))`.
+    /// `x += mlp(norm(x))`, so many rows at a time that what is between the layers stays in the cache.
     pub(crate) fn add_to(&self, x: &mut [f32], norm: &Norm, memory: &mut Memory) {
         let Memory {
             operand, hidden, ..
         } = memory;
-        let rows = x.len() / self.first.weights.inputs();
-        let hidden = sized(hidden, rows * self.first.weights.outputs());
-        self.first.encode(x, Some(norm), operand);
-        self.first
-            .multiply(operand, Then::Activate(self.activation), hidden);
-        self.second.encode(hidden, None, operand);
-        self.second.multiply(operand, Then::Add, x);
+        let (inputs, outputs) = (self.first.inputs(), self.first.outputs());
+        let rows = self.first.rows_kept(x.len() / inputs);
+        for x in x.chunks_mut(rows * inputs) {
+            let hidden = sized(hidden, x.len() / inputs * outputs);
+            self.first.encode(x, Some(norm), operand);
+            self.first
+                .multiply(operand, Then::Activate(self.activation), hidden);
+            self.second.encode(hidden, None, operand);
+            self.second.multiply(operand, Then::Add, x);
+        }
     }
 }
 

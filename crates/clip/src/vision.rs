@@ -34,6 +34,14 @@ pub(crate) enum Pool {
     Attention,
 }
 
+impl VisionConfig {
+    /// Tokens that one picture becomes.
+    pub(crate) fn tokens(&self) -> usize {
+        let with_class = matches!(self.pool, Pool::ClassToken { .. });
+        self.grid[0] * self.grid[1] + usize::from(with_class)
+    }
+}
+
 pub(crate) struct VisionTower {
     patches: Linear,
     patch: usize,
@@ -91,7 +99,7 @@ impl VisionTower {
         } else {
             None
         };
-        let tokens = config.grid[0] * config.grid[1] + usize::from(with_class);
+        let tokens = config.tokens();
         let positions = match config.scheme {
             Scheme::Timm => checkpoint.take(names.positions, &[1, tokens, width])?,
             _ => checkpoint.take(names.positions, &[tokens, width])?,

@@ -542,7 +542,7 @@ pub struct CollectionArgs {
     #[arg(long, value_enum, default_value_t = KeyStyle::Stem)]
     pub key: KeyStyle,
 
-    /// How many photos are decoded at a time [default: one for each core]
+    /// How many photos are decoded and embedded at a time [default: one for each core]
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use phototag_clip::{Model, Positions, Precision, Prepared, Reference, Source};
 
 use crate::models::{Models, checked, own};
-use crate::{photo, pipeline};
+use crate::photo;
+use crate::reading::read_file;
 
 /// The model in the box, as catalogs and flags call it.
 pub const STARTER: &str = "starter";
@@ -95,7 +96,7 @@ impl Encoder {
 
     fn prepared(&self, file: &Path) -> Result<Result<(Prepared, [f64; 4]), String>> {
         let preprocess = self.model()?.preprocess();
-        let decoded = pipeline::read_file(file)
+        let decoded = read_file(file)
             .map_err(|error| error.to_string())
             .and_then(|bytes| {
                 photo::decode(&bytes, |width, height| preprocess.resized(width, height))

@@ -1,36 +1,30 @@
 //! From files to vectors in the index: read, hash, decode and embed what is not known yet.
 //!
-//! Workers read and decode ahead into a short queue; the caller's thread embeds what has come, in
-//! batches that never wait to fill. Memory is bounded by the queue, and everything embedded is kept
-//! at least every few seconds, so that an interrupt loses next to nothing.
+//! Files are read ahead ([`reading`](crate::reading)). Each worker decodes photos and embeds as many together as the
+//! model wants, on its own thread, so that no core waits for another; the caller's thread writes what comes of it.
+//! Memory is bounded by what is read ahead and by what workers have in their hands, and everything
+//! embedded is kept at least every few seconds, so that an interrupt loses next to nothing.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use phototag_clip::Prepared;
+use phototag_clip::{Prepared, Threads};
 
 use crate::console::Console;
 use crate::encoder::Encoder;
 use crate::index::{ContentHash, Facts, Index, News, Vector};
 use crate::interrupt;
 use crate::photo;
+use crate::reading::{Budget, ReadFile, read_ahead};
 use crate::scan::{PhotoFile, Refused, Scan};
 
-/// The most photos that go through the model at once.
-const BATCH: usize = 16;
-
-/// At the latest after so many photos, or so long, the index is written.
-const KEEP_EVERY: usize = 256;
+/// At the latest after so many news, or so long, the index is written.
+const KEEP_EVERY: usize = 768;
 const KEEP_AFTER: Duration = Duration::from_secs(2);
-
-/// A larger file is no photo that anyone could view: refused before it is read.
-const LARGEST_FILE: u64 = 1 << 30;
 
 /// What became of a scan.
 pub struct Embedded {
@@ -52,13 +46,13 @@ struct Seen {
 }
 
 enum Found {
-    /// Its content is known in full.
+    /// Its content is known in full, or another photo of this run has the same.
     Known(ContentHash),
-    /// Facts, and pixels if a vector is wanted.
+    /// Facts, and the vector if there was none.
     New {
         hash: ContentHash,
         facts: Facts,
-        pixels: Option<Prepared>,
+        vector: Option<Vector>,
     },
 }
 
@@ -105,57 +99,75 @@ pub fn embed(
     let started = Instant::now();
     let mut keeper = Keeper {
         index,
-        encoder,
         news: others,
         last: started,
     };
-    // Contents met in this run: a copy of a photo is not embedded twice.
-    let mut fresh = HashSet::new();
+    let mut new = 0;
     if !todo.is_empty() {
         let mut progress = console.progress(todo.len());
         let workers = jobs.min(todo.len());
-        let next = AtomicUsize::new(0);
-        let (photos, todo, known) = (&scan.photos, &todo, &known);
+        let (photos, todo) = (&scan.photos, &todo);
+        let (next, budget) = (AtomicUsize::new(0), Budget::new());
+        let shared = Shared {
+            known,
+            claimed: Mutex::default(),
+            encoder,
+            share: todo.len().div_ceil(workers),
+        };
         std::thread::scope(|scope| {
-            // One photo ready for each worker, besides the one in its hands.
-            let (sender, receiver) = bounded(workers);
+            let files = read_ahead(scope, photos, todo, &next, &budget);
+            let (sender, receiver) = bounded(KEEP_EVERY);
             for _ in 0..workers {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || work(photos, todo, next, known, encoder, &sender));
+                let worker = Worker {
+                    shared: &shared,
+                    // Fewer photos than cores: each is computed on all of them.
+                    threads: if todo.len() < jobs {
+                        Threads::all()
+                    } else {
+                        Threads::one()
+                    },
+                    ready: Vec::new(),
+                    out: sender.clone(),
+                };
+                let files = files.clone();
+                scope.spawn(move || worker.work(&files));
             }
-            drop(sender);
-            while let Some(batch) = next_batch(&receiver) {
-                progress.advance(batch.len());
-                let mut unembedded = Vec::new();
-                for read in batch {
-                    match read.found {
-                        Ok(Found::Known(hash)) => {
-                            contents[read.at] = Some(hash);
-                            keeper.file(&photos[read.at], hash);
-                        }
-                        Ok(Found::New {
+            drop((sender, files));
+            for Seen { at, found } in receiver {
+                progress.advance(1);
+                match found {
+                    Ok(Found::Known(hash)) => {
+                        contents[at] = Some(hash);
+                        keeper.file(&photos[at], hash);
+                    }
+                    Ok(Found::New {
+                        hash,
+                        facts,
+                        vector,
+                    }) => {
+                        contents[at] = Some(hash);
+                        new += 1;
+                        keeper.file(&photos[at], hash);
+                        keeper.news.push(News::Photo { hash, facts });
+                        let model = encoder.fingerprint.clone();
+                        keeper.news.extend(vector.map(|vector| News::Vector {
+                            model,
                             hash,
-                            facts,
-                            pixels,
-                        }) => {
-                            contents[read.at] = Some(hash);
-                            if fresh.insert(hash) {
-                                keeper.news.push(News::Photo { hash, facts });
-                                unembedded.push((read.at, hash, pixels));
-                            } else {
-                                keeper.file(&photos[read.at], hash);
-                            }
-                        }
-                        Err(Refusal::Photo(reason)) => {
-                            refused.push(Refused {
-                                path: photos[read.at].path.clone(),
-                                reason,
-                            });
-                        }
-                        Err(Refusal::Model(error)) => return Err(error),
+                            vector,
+                        }));
+                    }
+                    Err(Refusal::Photo(reason)) => {
+                        refused.push(Refused {
+                            path: photos[at].path.clone(),
+                            reason,
+                        });
+                    }
+                    Err(Refusal::Model(error)) => {
+                        keeper.keep()?;
+                        return Err(error);
                     }
                 }
-                keeper.embedded(unembedded, photos)?;
+                keeper.keep_now_and_then()?;
             }
             Ok(())
         })?;
@@ -170,7 +182,7 @@ pub fn embed(
     Ok(Embedded {
         photos: photos.collect(),
         refused,
-        new: fresh.len(),
+        new,
         took: started.elapsed(),
         interrupted: interrupt::asked(),
     })
@@ -188,76 +200,183 @@ impl Known {
     }
 }
 
-/// A worker: takes photos in order until there are none, or until it is asked to stop.
-fn work(
-    photos: &[PhotoFile],
-    todo: &[usize],
-    next: &AtomicUsize,
-    known: &Known,
-    encoder: &Encoder,
-    out: &Sender<Seen>,
-) {
-    while !interrupt::asked() {
-        let Some(&at) = todo.get(next.fetch_add(1, Ordering::Relaxed)) else {
-            return;
-        };
-        let found = read(&photos[at].path, known, encoder);
-        // The receiver is gone once the run has failed.
-        if out.send(Seen { at, found }).is_err() {
-            return;
+/// What all workers see.
+struct Shared<'a> {
+    known: Known,
+    /// Contents that are embedded in this run: a copy of a photo is not embedded twice.
+    claimed: Mutex<HashSet<ContentHash>>,
+    encoder: &'a Encoder,
+    /// The photos of one worker, if all have the same number.
+    share: usize,
+}
+
+/// Takes photos that were read, until there are none or it is asked to stop.
+struct Worker<'a> {
+    shared: &'a Shared<'a>,
+    threads: Threads,
+    /// Decoded and not embedded yet.
+    ready: Vec<Ready>,
+    out: Sender<Seen>,
+}
+
+/// A decoded photo.
+struct Ready {
+    at: usize,
+    hash: ContentHash,
+    facts: Facts,
+    pixels: Prepared,
+}
+
+/// Whoever was to take what a worker found is gone: the run has failed.
+struct NobodyListens;
+
+impl Worker<'_> {
+    fn work(mut self, files: &Receiver<ReadFile>) {
+        while let Some(file) = self.next(files)
+            && !interrupt::asked()
+        {
+            if self.take(file).is_err() {
+                return;
+            }
+        }
+        // If nobody listens now, nothing is left to do.
+        let _ = self.embed_ready();
+    }
+
+    /// The next file. What is decoded does not wait for files that are still to be read.
+    fn next<'a>(&mut self, files: &Receiver<ReadFile<'a>>) -> Option<ReadFile<'a>> {
+        files.try_recv().ok().or_else(|| {
+            self.embed_ready().ok()?;
+            files.recv().ok()
+        })
+    }
+
+    fn take(&mut self, file: ReadFile) -> Result<(), NobodyListens> {
+        let at = file.at;
+        match self.decode(file) {
+            Ok(Decoded::Seen(found)) => self.send(at, Ok(found)),
+            Ok(Decoded::Ready(ready, together)) => {
+                self.ready.push(ready);
+                if self.ready.len() >= together.min(self.shared.share) {
+                    self.embed_ready()?;
+                }
+                Ok(())
+            }
+            Err(refusal) => self.send(at, Err(refusal)),
         }
     }
-}
 
-fn read(path: &Path, known: &Known, encoder: &Encoder) -> Result<Found, Refusal> {
-    let bytes = read_file(path).map_err(|error| Refusal::Photo(error.to_string()))?;
-    let hash = ContentHash::of(&bytes);
-    if known.has(&hash) {
-        return Ok(Found::Known(hash));
+    fn decode(&self, file: ReadFile) -> Result<Decoded, Refusal> {
+        let Shared {
+            known,
+            claimed,
+            encoder,
+            ..
+        } = self.shared;
+        let at = file.at;
+        let bytes = file
+            .bytes
+            .map_err(|error| Refusal::Photo(error.to_string()))?;
+        let hash = ContentHash::of(&bytes);
+        if known.has(&hash) {
+            return Ok(Decoded::Seen(Found::Known(hash)));
+        }
+        let model = encoder.model().map_err(Refusal::Model)?;
+        let preprocess = model.preprocess();
+        let photo = photo::decode(&bytes, |width, height| preprocess.resized(width, height))
+            .map_err(|reason| Refusal::Photo(reason.to_string()))?;
+        if !claimed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(hash)
+        {
+            return Ok(Decoded::Seen(Found::Known(hash)));
+        }
+        let facts = Facts {
+            width: photo.width,
+            height: photo.height,
+            measures: photo.measures,
+        };
+        if known.vectors.contains(&hash) {
+            let vector = None;
+            return Ok(Decoded::Seen(Found::New {
+                hash,
+                facts,
+                vector,
+            }));
+        }
+        let size = (photo.width, photo.height);
+        let pixels = preprocess.prepare_reduced(&photo.pixels, size, photo.area);
+        let ready = Ready {
+            at,
+            hash,
+            facts,
+            pixels,
+        };
+        Ok(Decoded::Ready(ready, model.images_together()))
     }
-    let preprocess = encoder.model().map_err(Refusal::Model)?.preprocess();
-    let photo = photo::decode(&bytes, |width, height| preprocess.resized(width, height))
-        .map_err(|reason| Refusal::Photo(reason.to_string()))?;
-    let facts = Facts {
-        width: photo.width,
-        height: photo.height,
-        measures: photo.measures,
-    };
-    let size = (photo.width, photo.height);
-    let pixels = (!known.vectors.contains(&hash))
-        .then(|| preprocess.prepare_reduced(&photo.pixels, size, photo.area));
-    Ok(Found::New {
-        hash,
-        facts,
-        pixels,
-    })
-}
 
-/// A file's bytes, unless it is absurdly large.
-pub fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(LARGEST_FILE + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(std::io::Error::other(
-            "it is larger than 1 GiB, which is more than phototag opens",
-        ));
+    /// Embeds what is ready, and hands it out.
+    fn embed_ready(&mut self) -> Result<(), NobodyListens> {
+        let Some(Ready { at, .. }) = self.ready.first() else {
+            return Ok(());
+        };
+        let at = *at;
+        let (photos, pixels): (Vec<_>, Vec<_>) = self
+            .ready
+            .drain(..)
+            .map(|ready| ((ready.at, ready.hash, ready.facts), ready.pixels))
+            .unzip();
+        match self.vectors(&pixels) {
+            Ok(vectors) => {
+                for ((at, hash, facts), vector) in photos.into_iter().zip(vectors) {
+                    let vector = Some(Vector(vector));
+                    self.send(
+                        at,
+                        Ok(Found::New {
+                            hash,
+                            facts,
+                            vector,
+                        }),
+                    )?;
+                }
+                Ok(())
+            }
+            Err(error) => self.send(at, Err(Refusal::Model(error))),
+        }
     }
-    Ok(bytes)
+
+    fn vectors(&self, pixels: &[Prepared]) -> Result<Vec<Vec<f32>>> {
+        let encoder = self.shared.encoder;
+        let vectors = encoder
+            .model()?
+            .embed_images_on(&self.threads, pixels)
+            .context("the photos could not be embedded")?;
+        ensure!(
+            vectors.iter().flatten().all(|x| x.is_finite()),
+            "the model {:?} gave a vector that is not made of numbers",
+            encoder.name
+        );
+        Ok(vectors)
+    }
+
+    fn send(&self, at: usize, found: Result<Found, Refusal>) -> Result<(), NobodyListens> {
+        let seen = Seen { at, found };
+        self.out.send(seen).map_err(|_| NobodyListens)
+    }
 }
 
-/// What is there, at least one and at most a batch. `None` at the end.
-fn next_batch(receiver: &Receiver<Seen>) -> Option<Vec<Seen>> {
-    let mut batch = vec![receiver.recv().ok()?];
-    batch.extend(receiver.try_iter().take(BATCH - 1));
-    Some(batch)
+/// What became of a file.
+enum Decoded {
+    /// Nothing is left to do for it.
+    Seen(Found),
+    /// To be embedded, together with so many.
+    Ready(Ready, usize),
 }
 
 /// Collects what was found out, and writes it now and then.
 struct Keeper<'a> {
     index: &'a mut Index,
-    encoder: &'a Encoder,
     news: Vec<News>,
     last: Instant,
 }
@@ -271,45 +390,11 @@ impl Keeper<'_> {
         });
     }
 
-    /// Embeds photos, then notes them. A failure keeps what came before.
-    fn embedded(
-        &mut self,
-        photos: Vec<(usize, ContentHash, Option<Prepared>)>,
-        files: &[PhotoFile],
-    ) -> Result<()> {
-        let mut hashes = Vec::new();
-        let mut pixels = Vec::new();
-        for (at, hash, prepared) in photos {
-            self.file(&files[at], hash);
-            if let Some(prepared) = prepared {
-                hashes.push(hash);
-                pixels.push(prepared);
-            }
+    fn keep_now_and_then(&mut self) -> Result<()> {
+        if self.news.len() >= KEEP_EVERY || self.last.elapsed() >= KEEP_AFTER {
+            self.keep()?;
         }
-        if !pixels.is_empty() {
-            let vectors = self
-                .encoder
-                .model()?
-                .embed_images(&pixels)
-                .context("the photos could not be embedded")?;
-            for (hash, vector) in hashes.into_iter().zip(vectors) {
-                ensure!(
-                    vector.iter().all(|x| x.is_finite()),
-                    "the model {:?} gave a vector that is not made of numbers",
-                    self.encoder.name
-                );
-                self.news.push(News::Vector {
-                    model: self.encoder.fingerprint.clone(),
-                    hash,
-                    vector: Vector(vector),
-                });
-            }
-        }
-        if self.news.len() >= 3 * KEEP_EVERY || self.last.elapsed() >= KEEP_AFTER {
-            self.keep()
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
     fn keep(&mut self) -> Result<()> {

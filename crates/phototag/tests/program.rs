@@ -265,6 +265,23 @@ fn scores_are_cosines_of_what_embed_prints() {
 }
 
 #[test]
+fn scores_do_not_depend_on_the_number_of_jobs() {
+    let folder = Folder::with_photos();
+    folder.copy(EXAMPLES, "guitarist.jpg", "a-copy.jpg");
+    folder.copy(EXAMPLES, "river-otter.jpg", "3.jpg");
+    folder.copy(EXAMPLES, "white-library.jpg", "4.jpg");
+    let [one, few, many] = ["1", "3", "40"].map(|jobs| {
+        let index = folder.path(jobs).join("index.sqlite");
+        let index = index.to_str().unwrap();
+        let arguments = ["--format", "json", "--jobs", jobs, "--index", index];
+        folder.run("scores", &arguments).expect(0).out
+    });
+    assert_eq!(one.matches("\"wildlife\"").count(), 6);
+    assert_eq!(one, few);
+    assert_eq!(one, many);
+}
+
+#[test]
 fn an_owners_threshold_decides_on_the_scale_of_scores() {
     let folder = Folder::with_photos();
     let catalog = |threshold: f64, fallback: &str| {

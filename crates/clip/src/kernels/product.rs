@@ -18,6 +18,12 @@ use super::{Kernels, Precision};
 /// Bytes of activations that stay in a core's cache while all weights pass by.
 const BLOCK_BYTES: usize = 1 << 20;
 
+/// Bytes of what comes out that stay there until they are read again.
+const KEPT_BYTES: usize = BLOCK_BYTES * 3 / 4;
+
+/// Rows below which all weights pass by for too little work: a core would wait for memory.
+const LEAST_KEPT: usize = 48;
+
 /// Rows that are encoded in one task.
 const ROWS_A_TASK: usize = 32;
 
@@ -147,6 +153,16 @@ impl Weights {
 
     pub(crate) fn precision(&self) -> Precision {
         self.precision
+    }
+
+    /// A part of `rows`, in whole tiles and all parts about equal, whose outputs stay in the caches of the cores
+    /// that compute them.
+    pub(crate) fn rows_kept(&self, kernels: &Kernels, rows: usize) -> usize {
+        let tile = kernels.micro(self.precision).rows;
+        let fit = KEPT_BYTES / (self.outputs * size_of::<f32>());
+        let most = fit.max(LEAST_KEPT).max(4 * tile) / tile * tile;
+        let parts = rows.div_ceil(most * rayon::current_num_threads()).max(1);
+        rows.div_ceil(parts).max(1).next_multiple_of(tile)
     }
 
     /// `then` of `x * weights^T + bias`, into `out`, which is `[rows][outputs]`.

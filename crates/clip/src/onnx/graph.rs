@@ -8,7 +8,7 @@ use rten::{DataType, Dimension, ModelOptions, NodeId, Value, ValueOrView, ValueT
 use super::PREPROCESS;
 use crate::files::{Bytes, Files};
 use crate::model::unit_vector;
-use crate::{Error, Preprocess};
+use crate::{Error, Preprocess, Threads};
 
 /// One graph, with the node that takes its main input and the node that gives its vector.
 pub(super) struct Graph {
@@ -150,14 +150,20 @@ impl Graph {
         &self,
         inputs: Vec<(NodeId, ValueOrView)>,
         nodes: &[NodeId],
+        threads: &Threads,
     ) -> Result<Vec<Value>, Error> {
-        sound(|| self.model.run(inputs, nodes, None)).map_err(|e| Error::run(&self.path, e))
+        sound(|| self.model.run(inputs, nodes, Some(threads.options())))
+            .map_err(|e| Error::run(&self.path, e))
     }
 
     /// The vector, at unit length.
-    pub(super) fn run(&self, inputs: Vec<(NodeId, ValueOrView)>) -> Result<Vec<f32>, Error> {
+    pub(super) fn run(
+        &self,
+        inputs: Vec<(NodeId, ValueOrView)>,
+        threads: &Threads,
+    ) -> Result<Vec<f32>, Error> {
         let failed = |e: &dyn std::fmt::Display| Error::run(&self.path, e);
-        let mut values = self.values(inputs, &[self.output])?;
+        let mut values = self.values(inputs, &[self.output], threads)?;
         let output = values.pop().ok_or_else(|| failed(&"gave nothing"))?;
         let (shape, values) = output.into_shape_vec::<f32, 2>().map_err(|e| failed(&e))?;
         if shape[0] != 1 {

@@ -22,7 +22,7 @@ use crate::kernels::Precision;
 use crate::model::{Encoder, Positions};
 use crate::preprocess::PreprocessConfig;
 use crate::tokens::TextTokens;
-use crate::{Error, Prepared, Preprocess};
+use crate::{Error, Prepared, Preprocess, Threads};
 
 pub(crate) const VISUAL: &str = "visual/model.onnx";
 pub(crate) const TEXTUAL: &str = "textual/model.onnx";
@@ -141,7 +141,7 @@ impl OnnxPair {
         }
         let ids = Value::from_shape(shape, ids).map_err(|e| failed(&e))?;
         inputs.push((self.textual.input, ids.into()));
-        self.textual.run(inputs)
+        self.textual.run(inputs, &Threads::all())
     }
 }
 
@@ -154,13 +154,17 @@ impl Encoder for OnnxPair {
         &self.preprocess
     }
 
-    fn embed_images(&self, images: &[Prepared]) -> Result<Vec<Vec<f32>>, Error> {
-        rten::thread_pool().run(|| {
+    fn embed_images(&self, images: &[Prepared], threads: &Threads) -> Result<Vec<Vec<f32>>, Error> {
+        threads.run(|| {
             let images = images.par_iter();
             images
-                .map(|image| self.visual.embed(image, &self.preprocess))
+                .map(|image| self.visual.embed(image, &self.preprocess, threads))
                 .collect()
         })
+    }
+
+    fn images_together(&self) -> usize {
+        1
     }
 
     fn embed_positions(&self, image: &Prepared) -> Result<Option<Positions>, Error> {

@@ -19,7 +19,7 @@ use crate::files::Files;
 use crate::kernels::{Kernels, Precision};
 use crate::model::Positions;
 use crate::transformer::Arithmetic;
-use crate::{Error, Prepared, Preprocess};
+use crate::{Error, Prepared, Preprocess, Threads};
 
 /// A larger graph is left whole: to split it, it is read and copied.
 const LARGEST_SPLIT: u64 = 64 << 20;
@@ -72,15 +72,17 @@ impl VisualGraph {
         &self,
         image: &Prepared,
         preprocess: &Preprocess,
+        threads: &Threads,
     ) -> Result<Vec<f32>, Error> {
         match &self.maps {
             Maps::Trunk(trunk) => {
                 let maps = trunk.maps(pixels(image, preprocess));
-                self.behind(maps.iter().map(Map::mean))
+                self.behind(maps.iter().map(Map::mean), threads)
             }
             Maps::Nodes(_) => {
                 let input = self.planes(image, preprocess)?;
-                self.graph.run(vec![(self.graph.input, input.into())])
+                self.graph
+                    .run(vec![(self.graph.input, input.into())], threads)
             }
         }
     }
@@ -110,28 +112,34 @@ impl VisualGraph {
         };
         let vectors = (0..places)
             .into_par_iter()
-            .map(|place| self.behind(maps.iter().map(|map| at(map, place))))
+            .map(|place| self.behind(maps.iter().map(|map| at(map, place)), &Threads::all()))
             .collect::<Result<_, _>>()?;
         let grid = [across, down];
         Ok(Some(Positions { grid, vectors }))
     }
 
     /// The vector behind these means.
-    fn behind(&self, means: impl Iterator<Item = Vec<f32>>) -> Result<Vec<f32>, Error> {
+    fn behind(
+        &self,
+        means: impl Iterator<Item = Vec<f32>>,
+        threads: &Threads,
+    ) -> Result<Vec<f32>, Error> {
         let inputs = self.means.iter().zip(means).map(|(node, mean)| {
             let mean = Value::from_shape([1, mean.len()], mean);
             let mean = mean.map_err(|e| Error::run(&self.graph.path, e))?;
             Ok((*node, mean.into()))
         });
-        self.graph.run(inputs.collect::<Result<_, _>>()?)
+        self.graph.run(inputs.collect::<Result<_, _>>()?, threads)
     }
 
     /// Maps from the graph.
     fn asked(&self, nodes: &[NodeId], input: Value) -> Result<Vec<Map>, Error> {
         let failed = |e: &dyn std::fmt::Display| Error::run(&self.graph.path, e);
-        let values = self
-            .graph
-            .values(vec![(self.graph.input, input.into())], nodes)?;
+        let values = self.graph.values(
+            vec![(self.graph.input, input.into())],
+            nodes,
+            &Threads::all(),
+        )?;
         let maps = values.into_iter().map(|value| {
             let (shape, values) = value.into_shape_vec::<f32, 4>().map_err(|e| failed(&e))?;
             let [1, channels, height, width] = shape else {

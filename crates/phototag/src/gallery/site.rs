@@ -20,7 +20,7 @@ use super::{categories, data, feed, render};
 use crate::catalog::Catalog;
 use crate::console::Console;
 use crate::interrupt;
-use crate::pipeline::read_file;
+use crate::reading::read_file;
 use crate::scan::{self, KeyStyle, PhotoFile, Refused, Remembered};
 use crate::tags::Tags;
 

@@ -12,7 +12,8 @@ use image::{ExtendedColorType, ImageEncoder, RgbImage, imageops};
 
 use phototag_clip::Pixels;
 
-use crate::{photo, pipeline};
+use crate::photo;
+use crate::reading::read_file;
 
 /// The longer side of a thumbnail, in pixels.
 const SIDE: u32 = 320;
@@ -45,7 +46,7 @@ pub fn address(jpeg: &[u8]) -> String {
 
 /// A photo with no side longer than `side` pixels.
 pub fn reduced(path: &Path, side: u32) -> Result<Pixels> {
-    let photo = pipeline::read_file(path)
+    let photo = read_file(path)
         .map_err(anyhow::Error::from)
         .and_then(|bytes| Ok(photo::decode(&bytes, |w, h| fitted(w, h, side))?))
         .with_context(|| format!("{}: it cannot be read", path.display()))?;
