@@ -80,14 +80,14 @@ impl BlockNames {
 }
 
 impl AttentionNames {
-    /// The projection to queries, and the one to keys and values together; both follow `norm`, if any.
+    /// The projections to queries, keys and values; all follow `norm`, if any.
     pub(crate) fn take(
         &self,
         checkpoint: &mut Checkpoint,
         width: usize,
         norm: Option<&mut Norm>,
-        arithmetic: Arithmetic,
-    ) -> Result<[Linear; 2], Error> {
+        arithmetic: [Arithmetic; 3],
+    ) -> Result<[Linear; 3], Error> {
         let matrix = |checkpoint: &mut Checkpoint| match self {
             Self::One { weight, bias } => Ok(Matrix {
                 weights: checkpoint.take(weight, &[3 * width, width])?,
@@ -103,7 +103,7 @@ impl AttentionNames {
                 Ok(Matrix { weights, bias })
             }
         };
-        let outputs = [width, 2 * width];
-        Linear::read(checkpoint, norm, outputs, width, arithmetic, matrix)
+        let layers = arithmetic.map(|arithmetic| (width, arithmetic));
+        Linear::read(checkpoint, norm, layers, width, matrix)
     }
 }

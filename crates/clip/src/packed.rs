@@ -24,7 +24,7 @@ use crate::transformer::Arithmetic;
 const FOLDER: &str = ".phototag";
 
 /// Raised whenever the same checkpoint gives other blocks than before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Checkpoints of fewer bytes are packed in no time.
 const WORTH_KEEPING: usize = 8 << 20;

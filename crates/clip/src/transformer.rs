@@ -44,6 +44,15 @@ impl Arithmetic {
             ..self
         }
     }
+
+    /// The same for the layers whose rounding to bytes shows most in a vector, where a unit for `bf16` makes more
+    /// cheap: a sixth of a block's products.
+    fn sensitive(self) -> Self {
+        match self.careful() {
+            careful if careful.precision == Precision::Bf16 => careful,
+            _ => self,
+        }
+    }
 }
 
 /// `x * weights^T + bias`.
@@ -66,26 +75,25 @@ impl Linear {
         }
     }
 
-    /// Layers of `outputs` each that lie one after another in the `matrix` of a checkpoint, after `norm` if they
-    /// share one. Where the checkpoint knows them packed, the matrix is not looked at; otherwise they may be kept.
+    /// Layers of so many outputs each that lie one after another in the `matrix` of a checkpoint, after `norm` if
+    /// they share one. Where the checkpoint knows them packed, the matrix is not looked at; otherwise they may be kept.
     pub(crate) fn read<const N: usize>(
         checkpoint: &mut Checkpoint,
         norm: Option<&mut Norm>,
-        outputs: [usize; N],
+        layers: [(usize, Arithmetic); N],
         inputs: usize,
-        arithmetic: Arithmetic,
         matrix: impl FnOnce(&mut Checkpoint) -> Result<Matrix, Error>,
     ) -> Result<[Self; N], Error> {
-        let Arithmetic { kernels, precision } = arithmetic;
         // Balancing makes up for rounding to bytes.
-        let norm = norm.filter(|_| precision == Precision::Int8);
+        let rounds = |(_, arithmetic): &(_, Arithmetic)| arithmetic.precision == Precision::Int8;
+        let norm = norm.filter(|_| layers.iter().any(rounds));
         if let Packed::Read(kept) = &mut checkpoint.packed {
             if let Some(norm) = norm {
                 norm.scale(&kept.values(inputs));
             }
-            return Ok(outputs.map(|outputs| Self {
-                weights: Weights::read(kept, [outputs, inputs], precision),
-                kernels,
+            return Ok(layers.map(|(outputs, arithmetic)| Self {
+                weights: Weights::read(kept, [outputs, inputs], arithmetic.precision),
+                kernels: arithmetic.kernels,
             }));
         }
         let Matrix { mut weights, bias } = matrix(checkpoint)?;
@@ -95,7 +103,7 @@ impl Linear {
             factors
         });
         let mut first = 0;
-        let layers = outputs.map(|outputs| {
+        let layers = layers.map(|(outputs, arithmetic)| {
             let rows = first..first + outputs;
             first = rows.end;
             let bias = bias.as_ref().map(|bias| &bias[rows.clone()]);
@@ -121,7 +129,7 @@ impl Linear {
     ) -> Result<Self, Error> {
         let matrix =
             |checkpoint: &mut Checkpoint| Matrix::take(checkpoint, name, &[outputs, inputs], bias);
-        let [layer] = Self::read(checkpoint, None, [outputs], inputs, arithmetic, matrix)?;
+        let [layer] = Self::read(checkpoint, None, [(outputs, arithmetic)], inputs, matrix)?;
         Ok(layer)
     }
 
@@ -141,7 +149,7 @@ impl Linear {
             let bias = None;
             Ok(Matrix { weights, bias })
         };
-        let [layer] = Self::read(checkpoint, None, [outputs], inputs, arithmetic, matrix)?;
+        let [layer] = Self::read(checkpoint, None, [(outputs, arithmetic)], inputs, matrix)?;
         Ok(layer)
     }
 
@@ -171,6 +179,11 @@ impl Linear {
         });
         let (inputs, precision) = (self.weights.inputs(), self.weights.precision());
         operand.set(self.kernels, x, inputs, norm, precision);
+    }
+
+    /// Whether that was encoded for this product's precision.
+    fn takes(&self, operand: &Operand) -> bool {
+        operand.precision() == self.weights.precision()
     }
 
     /// How many of so many rows had best be multiplied before others, if all that comes out is read again at once.
@@ -312,7 +325,8 @@ impl Mlp {
 pub(crate) struct Memory {
     operand: Operand,
     query: Vec<f32>,
-    key_value: Vec<f32>,
+    key: Vec<f32>,
+    value: Vec<f32>,
     attended: Vec<f32>,
     hidden: Vec<f32>,
 }
@@ -321,7 +335,8 @@ impl Memory {
     pub(crate) const EMPTY: Self = Self {
         operand: Operand::EMPTY,
         query: Vec::new(),
-        key_value: Vec::new(),
+        key: Vec::new(),
+        value: Vec::new(),
         attended: Vec::new(),
         hidden: Vec::new(),
     };
@@ -366,25 +381,32 @@ impl Block {
         let (mut before_attention, mut before_mlp) =
             (norm(&names.before_attention)?, norm(&names.before_mlp)?);
         let after = Some(&mut before_attention);
-        let [query, key_value] = names.attention.take(checkpoint, width, after, arithmetic)?;
+        let projections = [arithmetic, arithmetic, arithmetic.sensitive()];
+        let [query, key, value] = (names.attention).take(checkpoint, width, after, projections)?;
         let after = Some(&mut before_mlp);
-        let [first] = Linear::read(checkpoint, after, [mlp], width, arithmetic, |checkpoint| {
-            Matrix::take(checkpoint, &names.first, &[mlp, width], true)
-        })?;
-        let mut linear = |name, size| Linear::take(checkpoint, name, size, true, arithmetic);
+        let [first] = Linear::read(
+            checkpoint,
+            after,
+            [(mlp, arithmetic)],
+            width,
+            |checkpoint| Matrix::take(checkpoint, &names.first, &[mlp, width], true),
+        )?;
+        let mut linear =
+            |name, size, arithmetic| Linear::take(checkpoint, name, size, true, arithmetic);
         Ok(Self {
             before_attention,
             attention: Attention {
                 arithmetic: arithmetic.careful(),
                 heads: shape.heads,
                 query,
-                key_value,
-                out: linear(&names.out, [width, width])?,
+                key,
+                value,
+                out: linear(&names.out, [width, width], arithmetic.sensitive())?,
             },
             before_mlp,
             mlp: Mlp {
                 first,
-                second: linear(&names.second, [width, mlp])?,
+                second: linear(&names.second, [width, mlp], arithmetic)?,
                 activation: shape.activation,
             },
         })
@@ -398,20 +420,7 @@ impl Block {
         sight: Sight,
         memory: &mut Memory,
     ) {
-        let Attention {
-            query, key_value, ..
-        } = &self.attention;
-        query.encode(x, Some(&self.before_attention), &mut memory.operand);
-        query.multiply(
-            &memory.operand,
-            Then::Store,
-            sized(&mut memory.query, x.len()),
-        );
-        key_value.multiply(
-            &memory.operand,
-            Then::Store,
-            sized(&mut memory.key_value, 2 * x.len()),
-        );
+        self.project(x, x, memory);
         self.attention
             .add_to(x, sequences, sequences, sight, memory);
         self.mlp.add_to(x, &self.before_mlp, memory);
@@ -426,27 +435,13 @@ impl Block {
         picks: &[usize],
         memory: &mut Memory,
     ) -> Vec<f32> {
-        let Attention {
-            query, key_value, ..
-        } = &self.attention;
         let width = x.len() / rows_of(sequences);
         let mut picked: Vec<f32> = picks
             .iter()
             .flat_map(|row| &x[row * width..][..width])
             .copied()
             .collect();
-        key_value.encode(x, Some(&self.before_attention), &mut memory.operand);
-        key_value.multiply(
-            &memory.operand,
-            Then::Store,
-            sized(&mut memory.key_value, 2 * x.len()),
-        );
-        query.encode(&picked, Some(&self.before_attention), &mut memory.operand);
-        query.multiply(
-            &memory.operand,
-            Then::Store,
-            sized(&mut memory.query, picked.len()),
-        );
+        self.project(&picked, x, memory);
         let ones: Vec<Range<usize>> = (0..picks.len()).map(|i| i..i + 1).collect();
         self.attention
             .add_to(&mut picked, &ones, sequences, Sight::Whole, memory);
@@ -456,33 +451,43 @@ impl Block {
 }
 
 impl Block {
+    /// The queries of the rows of `asking`, and the keys and values of those of `x`.
+    fn project(&self, asking: &[f32], x: &[f32], memory: &mut Memory) {
+        let Attention {
+            query, key, value, ..
+        } = &self.attention;
+        let norm = Some(&self.before_attention);
+        let Memory { operand, .. } = memory;
+        key.encode(x, norm, operand);
+        key.multiply(operand, Then::Store, sized(&mut memory.key, x.len()));
+        if !value.takes(operand) {
+            value.encode(x, norm, operand);
+        }
+        value.multiply(operand, Then::Store, sized(&mut memory.value, x.len()));
+        query.encode(asking, norm, operand);
+        query.multiply(operand, Then::Store, sized(&mut memory.query, asking.len()));
+    }
+
     /// What the tokens of one sequence are after this block, were each to attend to those whose
     /// values are like its own, with neither residual connection nor MLP. `[tokens][width]`.
     pub(crate) fn attend_by_value(&self, x: &[f32], memory: &mut Memory) -> Vec<f32> {
         let Attention {
             arithmetic,
             heads,
-            key_value,
+            value,
             out,
             ..
         } = &self.attention;
-        let width = key_value.weights.inputs();
-        key_value.encode(x, Some(&self.before_attention), &mut memory.operand);
-        let mut values = vec![0.0; 2 * x.len()];
-        key_value.multiply(&memory.operand, Then::Store, &mut values);
-        let mut query = Vec::with_capacity(x.len());
-        for row in values.chunks_exact_mut(2 * width) {
-            let (keys, values) = row.split_at_mut(width);
-            keys.copy_from_slice(values);
-            query.extend_from_slice(values);
-        }
-        let tokens = 0..x.len() / width;
+        value.encode(x, Some(&self.before_attention), &mut memory.operand);
+        let mut values = vec![0.0; x.len()];
+        value.multiply(&memory.operand, Then::Store, &mut values);
+        let tokens = 0..x.len() / value.inputs();
         let whole = std::slice::from_ref(&tokens);
         let mut attended = vec![0.0; x.len()];
         attend_all(
             *arithmetic,
-            (&query, whole),
             (&values, whole),
+            (&values, &values, whole),
             *heads,
             Sight::Whole,
             &mut attended,
@@ -496,8 +501,8 @@ pub(crate) struct Attention {
     arithmetic: Arithmetic,
     pub(crate) heads: usize,
     pub(crate) query: Linear,
-    /// Keys first, then values.
-    pub(crate) key_value: Linear,
+    pub(crate) key: Linear,
+    pub(crate) value: Linear,
     pub(crate) out: Linear,
 }
 
@@ -517,7 +522,7 @@ impl Attention {
         attend_all(
             self.arithmetic,
             (&memory.query, queries),
-            (&memory.key_value, keys),
+            (&memory.key, &memory.value, keys),
             self.heads,
             sight,
             &mut attended[..rows_of(queries) * width],
@@ -531,14 +536,13 @@ fn rows_of(sequences: &[Range<usize>]) -> usize {
     sequences.last().map_or(0, |last| last.end)
 }
 
-/// Attention of all sequences, one after another in `out`, `[rows][width]`. `query` is
-/// `[rows][width]` with the rows of the i-th sequence at `queries[i]`; `key_value` is
-/// `[rows][2 * width]`, keys first, with its rows at `keys[i]`. Head h has the h-th part of the
-/// width.
+/// Attention of all sequences, one after another in `out`. All are `[rows][width]`; the i-th sequence asks with the
+/// rows `queries[i]` of `query`, and has the rows `keys[i]` of `key` and `value`. Head h has the h-th part
+/// of the width.
 pub(crate) fn attend_all(
     arithmetic: Arithmetic,
     (query, queries): (&[f32], &[Range<usize>]),
-    (key_value, keys): (&[f32], &[Range<usize>]),
+    (key, value, keys): (&[f32], &[f32], &[Range<usize>]),
     heads: usize,
     sight: Sight,
     out: &mut [f32],
@@ -553,22 +557,22 @@ pub(crate) fn attend_all(
     }
     let sequences = queries.par_iter().zip(keys).zip(parts);
     sequences.for_each(|((queries, keys), out)| {
-        let key_value = |first| Part {
-            data: &key_value[keys.start * 2 * width + first..],
-            rows: keys.len(),
-            stride: 2 * width,
-        };
         let sequence = Sequence {
-            query: Part {
-                data: &query[queries.start * width..],
-                rows: queries.len(),
-                stride: width,
-            },
-            key: key_value(0),
-            value: key_value(width),
+            query: part(query, queries, width),
+            key: part(key, keys, width),
+            value: part(value, keys, width),
             causal: sight == Sight::Causal,
         };
         let Arithmetic { kernels, precision } = arithmetic;
         attend(kernels, &sequence, width, heads, precision, out);
     });
+}
+
+/// Some rows of a matrix of this width.
+fn part<'a>(data: &'a [f32], rows: &Range<usize>, width: usize) -> Part<'a> {
+    Part {
+        data: &data[rows.start * width..],
+        rows: rows.len(),
+        stride: width,
+    }
 }

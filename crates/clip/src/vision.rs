@@ -67,7 +67,8 @@ struct AttentionHead {
     heads: usize,
     /// The learned query after its projection; it is the same for all pictures.
     query: Vec<f32>,
-    key_value: Linear,
+    key: Linear,
+    value: Linear,
     out: Linear,
     before_mlp: Norm,
     mlp: Mlp,
@@ -88,7 +89,8 @@ impl VisionTower {
         let names = Names::of(config.scheme);
         let patch_bias = config.pool == Pool::Attention;
         let inputs = 3 * patch * patch;
-        let [patches] = Linear::read(checkpoint, None, [width], inputs, careful, |checkpoint| {
+        let layer = [(width, careful)];
+        let [patches] = Linear::read(checkpoint, None, layer, inputs, |checkpoint| {
             let shape = [width, 3, patch, patch];
             Matrix::take(checkpoint, names.patches, &shape, patch_bias)
         })?;
@@ -317,30 +319,29 @@ impl AttentionHead {
         };
         let name = |name: &str| format!("{prefix}.{name}");
         let square = [width, width];
-        let (latent, query, key_value, out) = match config.scheme {
-            Scheme::Timm => (
-                checkpoint.take(&name("latent"), &[1, 1, width])?,
-                Linear::take(checkpoint, &name("q"), square, true, arithmetic)?,
-                Linear::take(
-                    checkpoint,
-                    &name("kv"),
-                    [2 * width, width],
-                    true,
-                    arithmetic,
-                )?,
-                Linear::take(checkpoint, &name("proj"), square, true, arithmetic)?,
-            ),
+        let (latent, [query, key, value], out) = match config.scheme {
+            Scheme::Timm => {
+                let latent = checkpoint.take(&name("latent"), &[1, 1, width])?;
+                let query = Linear::take(checkpoint, &name("q"), square, true, arithmetic)?;
+                let both = [(width, arithmetic); 2];
+                let [key, value] = Linear::read(checkpoint, None, both, width, |checkpoint| {
+                    Matrix::take(checkpoint, &name("kv"), &[2 * width, width], true)
+                })?;
+                (
+                    latent,
+                    [query, key, value],
+                    Linear::take(checkpoint, &name("proj"), square, true, arithmetic)?,
+                )
+            }
             _ => {
                 let latent = checkpoint.take(&name("probe"), &[1, 1, width])?;
                 let parts = AttentionNames::One {
                     weight: name("attention.in_proj_weight"),
                     bias: name("attention.in_proj_bias"),
                 };
-                let [query, key_value] = parts.take(checkpoint, width, None, arithmetic)?;
                 (
                     latent,
-                    query,
-                    key_value,
+                    parts.take(checkpoint, width, None, [arithmetic; 3])?,
                     Linear::take(
                         checkpoint,
                         &name("attention.out_proj"),
@@ -356,7 +357,8 @@ impl AttentionHead {
             norm,
             heads,
             query: query.apply(&latent),
-            key_value,
+            key,
+            value,
             out,
             before_mlp: Norm::take(
                 checkpoint,
@@ -375,13 +377,17 @@ impl AttentionHead {
 
     fn apply(&self, x: &[f32], sequences: &[Range<usize>], memory: &mut Memory) -> Vec<f32> {
         let count = sequences.len();
-        let key_value = self.key_value.apply(&self.norm.apply(x));
+        let normed = self.norm.apply(x);
         let ones: Vec<Range<usize>> = (0..count).map(|i| i..i + 1).collect();
         let mut attended = vec![0.0; count * self.query.len()];
         attend_all(
             self.arithmetic,
             (&self.query.repeat(count), &ones),
-            (&key_value, sequences),
+            (
+                &self.key.apply(&normed),
+                &self.value.apply(&normed),
+                sequences,
+            ),
             self.heads,
             Sight::Whole,
             &mut attended,

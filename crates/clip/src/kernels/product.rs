@@ -205,6 +205,9 @@ impl Weights {
             for (j, out) in out.chunks_mut(kernel.rows * self.outputs).enumerate() {
                 let row = first + j * kernel.rows;
                 let rows = out.len() / self.outputs;
+                for row in out.chunks(self.outputs) {
+                    fetch(&row[column..column + columns]);
+                }
                 let factors =
                     Factors::new(kernel, &x.lines[row * x.stride..], x.stride, panels, depth);
                 // SAFETY: as above, and this thread is prepared.
@@ -230,6 +233,19 @@ impl Weights {
             }
         }
     }
+}
+
+/// Asks for the memory where values will be written once a tile is computed: otherwise the core waits for it then.
+fn fetch(values: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(BYTES / size_of::<f32>()) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: every x86-64 processor has the instruction, and it does nothing but fetch.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    // Rust has no stable way to ask other processors.
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
 }
 
 /// How many panels hold weights of `[outputs, inputs]`, and of how many lines each is.
@@ -261,6 +277,10 @@ impl Operand {
         columns: 0,
         quantised: Vec::new(),
     };
+
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
+    }
 
     /// Takes the rows of `x`, which is `[rows][columns]`, each through the layer norm first if
     /// there is one. The memory of what was there before is used again.

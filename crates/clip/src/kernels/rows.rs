@@ -253,7 +253,7 @@ unsafe fn range<L: Lanes>(row: &[f32]) -> (Quantised, f32, f32) {
     let scale = ((most - least) / 255.0).max(f32::MIN_POSITIVE);
     let quantised = Quantised {
         scale,
-        zero: (-least / scale).round(),
+        zero: (-least / scale).round_ties_even(),
         outliers: Outliers::default(),
     };
     (
