@@ -20,6 +20,7 @@ use crate::index::{self, ContentHash, Index, Vector};
 use crate::learn;
 use crate::learned::Heads;
 use crate::pipeline::{self, Embedded};
+use crate::precision;
 use crate::scan::{self, KeyStyle, PhotoFile};
 use crate::score::Scorer;
 use crate::tags::Tags;
@@ -105,6 +106,7 @@ impl Collection {
         if let Some(warning) = warning {
             console.warn(&warning);
         }
+        let encoder = precision::as_before(encoder, &index)?;
         let (heads, warnings) = Heads::open(&index, &encoder.fingerprint, &catalog)?;
         warnings.iter().for_each(|warning| console.warn(warning));
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -132,6 +134,9 @@ impl Collection {
             self.keys,
             |path, stamp| self.index.remembered(path, stamp),
         )?;
+        if let Some(encoder) = precision::settled(&self.encoder, &self.index, &scan, console)? {
+            self.encoder = encoder;
+        }
         pipeline::embed(scan, &mut self.index, &self.encoder, self.jobs, console)
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
-use phototag_clip::{Model, Positions, Precision, Prepared, Reference, Source};
+use phototag_clip::{Model, Positions, Precision, Prepared, Preprocess, Reference, Source};
 
 use crate::models::{Models, checked, own};
 use crate::photo;
@@ -21,6 +21,8 @@ pub struct Encoder {
     pub fingerprint: String,
     source: Source,
     precision: Precision,
+    /// Whether the owner or a check said the precision.
+    settled: bool,
     model: OnceLock<Result<Model, String>>,
 }
 
@@ -37,16 +39,16 @@ impl Encoder {
                 .fingerprint(precision)
                 .with_context(|| format!("the model {name:?} cannot be read"))
         };
-        let (precision, fingerprint) = match precision {
-            Some(precision) => (precision, fingerprint(precision)?),
+        let (precision, fingerprint, settled) = match precision {
+            Some(precision) => (precision, fingerprint(precision)?, true),
             None => {
                 let exact = fingerprint(Precision::F32)?;
                 let checked = own::folder()
                     .ok()
                     .and_then(|own| checked::precision(&own, &exact));
                 match checked.map_or_else(Precision::automatic, Ok)? {
-                    Precision::Int8 => (Precision::Int8, fingerprint(Precision::Int8)?),
-                    precision => (precision, exact),
+                    Precision::Int8 => (Precision::Int8, fingerprint(Precision::Int8)?, true),
+                    precision => (precision, exact, checked.is_some()),
                 }
             }
         };
@@ -55,8 +57,32 @@ impl Encoder {
             fingerprint,
             source,
             precision,
+            settled,
             model: OnceLock::new(),
         })
+    }
+
+    /// The same model in a precision that is settled then.
+    pub fn in_precision(&self, precision: Precision) -> Result<Self> {
+        Ok(Self {
+            name: self.name.clone(),
+            fingerprint: self.source.fingerprint(precision)?,
+            source: self.source.clone(),
+            precision,
+            settled: true,
+            model: OnceLock::new(),
+        })
+    }
+
+    /// Whether neither the owner nor a check said in which precision to compute.
+    pub fn is_unsettled(&self) -> bool {
+        !self.settled
+    }
+
+    /// Loads the model in some precision, for this once.
+    pub fn loaded_as(&self, precision: Precision) -> Result<Model> {
+        (self.source.load(precision))
+            .with_context(|| format!("the model {:?} cannot be loaded", self.name))
     }
 
     /// The model, loaded by whoever asks first.
@@ -73,8 +99,8 @@ impl Encoder {
     /// A photo's vector, or why the photo cannot be read; an error if the model fails.
     pub fn embed_photo(&self, file: &Path) -> Result<Result<Vec<f32>, String>> {
         let model = self.model()?;
-        Ok(match self.prepared(file)? {
-            Ok((picture, _)) => Ok(model.embed_images(&[picture])?.swap_remove(0)),
+        Ok(match prepare(model.preprocess(), file) {
+            Ok(picture) => Ok(model.embed_images(&[picture])?.swap_remove(0)),
             Err(reason) => Err(reason),
         })
     }
@@ -82,31 +108,11 @@ impl Encoder {
     /// What the model sees at each place of a photo, and which part of the photo that is
     /// ([`phototag_clip::Preprocess::shown`]); `None` if the model cannot tell.
     pub fn embed_positions(&self, file: &Path) -> Result<Option<(Positions, [f64; 4])>> {
-        let (picture, shown) = self
-            .prepared(file)?
+        let model = self.model()?;
+        let (picture, shown) = prepare_shown(model.preprocess(), file)
             .map_err(|reason| anyhow::anyhow!("{}: {reason}", file.display()))?;
-        let positions = self.model()?.embed_positions(&picture)?;
+        let positions = model.embed_positions(&picture)?;
         Ok(positions.map(|positions| (positions, shown)))
-    }
-
-    /// A photo as the model takes it, or why it cannot be read; an error if the model fails.
-    pub fn prepare(&self, file: &Path) -> Result<Result<Prepared, String>> {
-        Ok(self.prepared(file)?.map(|(picture, _)| picture))
-    }
-
-    fn prepared(&self, file: &Path) -> Result<Result<(Prepared, [f64; 4]), String>> {
-        let preprocess = self.model()?.preprocess();
-        let decoded = read_file(file)
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| {
-                photo::decode(&bytes, |width, height| preprocess.resized(width, height))
-                    .map_err(|reason| reason.to_string())
-            });
-        Ok(decoded.map(|photo| {
-            let size = (photo.width, photo.height);
-            let picture = preprocess.prepare_reduced(&photo.pixels, size, photo.area);
-            (picture, preprocess.shown(size.0, size.1))
-        }))
     }
 
     /// The bank of reference images that the model carries, if it does.
@@ -115,6 +121,21 @@ impl Encoder {
             .reference()
             .with_context(|| format!("the reference images of the model {:?}", self.name))
     }
+}
+
+/// A photo as a model takes it, or why it cannot be read.
+pub fn prepare(preprocess: &Preprocess, file: &Path) -> Result<Prepared, String> {
+    prepare_shown(preprocess, file).map(|(picture, _)| picture)
+}
+
+/// The same, with the part of the photo that it shows.
+fn prepare_shown(preprocess: &Preprocess, file: &Path) -> Result<(Prepared, [f64; 4]), String> {
+    let bytes = read_file(file).map_err(|error| error.to_string())?;
+    let photo = photo::decode(&bytes, |width, height| preprocess.resized(width, height))
+        .map_err(|reason| reason.to_string())?;
+    let size = (photo.width, photo.height);
+    let picture = preprocess.prepare_reduced(&photo.pixels, size, photo.area);
+    Ok((picture, preprocess.shown(size.0, size.1)))
 }
 
 /// The model that `name` means, and what to call it.

@@ -25,6 +25,7 @@ mod page;
 mod panics;
 mod photo;
 mod pipeline;
+mod precision;
 mod reading;
 mod scan;
 mod score;

@@ -482,3 +482,42 @@ fn a_checked_model_is_computed_as_exactly_as_it_needs() {
     let starter = user.refuses(&["model", "check", "starter", PHOTOS]);
     assert!(starter.contains("there is nothing to check"), "{starter}");
 }
+
+#[test]
+fn a_collection_stays_in_the_precision_that_it_was_embedded_in() {
+    const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../clip/tests/fixtures/clip");
+    let user = User::of(&nobody());
+    user.says(&["model", "import", FIXTURE, "--name", "tiny"]);
+    let new = |folder: &Path, more: &[&str]| {
+        let folder = folder.to_string_lossy();
+        let command = ["tag", "--json", "--model", "tiny", &*folder];
+        let said = user.says(&[&command, more].concat());
+        let summary: serde_json::Value = serde_json::from_str(&said).unwrap();
+        summary["new"].as_u64().unwrap()
+    };
+    let photo = |number: u8| {
+        let mut bitmap =
+            b"BM\x3A\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0".to_vec();
+        bitmap.resize(54, 0);
+        bitmap.extend([number, number / 2, 200, 0]);
+        bitmap
+    };
+
+    let few = tempfile::tempdir().unwrap();
+    fs::write(few.path().join("a.bmp"), photo(1)).unwrap();
+    assert_eq!(new(few.path(), &["--precision", "int8"]), 1);
+    assert_eq!(new(few.path(), &[]), 0, "its vectors are int8's");
+    assert_eq!(new(few.path(), &["--precision", "f32"]), 1);
+    assert_eq!(new(few.path(), &[]), 0, "it has both now");
+
+    // Large enough to be measured; what that finds depends on the processor, but it lasts.
+    let many = tempfile::tempdir().unwrap();
+    for number in 0..1000 {
+        let mut bitmap = photo((number % 250) as u8);
+        bitmap[56] = (number / 250) as u8;
+        fs::write(many.path().join(format!("{number}.bmp")), bitmap).unwrap();
+    }
+    assert_eq!(new(many.path(), &[]), 1000);
+    fs::write(many.path().join("one-more.bmp"), photo(255)).unwrap();
+    assert_eq!(new(many.path(), &[]), 1);
+}

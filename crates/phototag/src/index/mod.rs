@@ -110,6 +110,18 @@ impl Index {
             .with_context(|| self.damaged())
     }
 
+    /// Whether there is a vector of this model.
+    pub fn has_vectors(&self, model: &str) -> Result<bool> {
+        self.connection
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM vectors
+                 WHERE model = (SELECT id FROM models WHERE fingerprint = ?1))",
+                [model],
+                |row| row.get(0),
+            )
+            .with_context(|| self.damaged())
+    }
+
     /// Facts, and the vector of this model, of one content.
     pub fn entry(&self, hash: ContentHash, model: &str) -> Result<Option<Entry>> {
         let mut query = self.connection.prepare_cached(

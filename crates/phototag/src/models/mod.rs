@@ -6,6 +6,7 @@
 
 pub mod checked;
 pub mod known;
+pub mod measured;
 pub mod own;
 
 use std::path::PathBuf;
