@@ -20,21 +20,33 @@ use super::colour::ColourSpace;
 use super::exif::Look;
 use super::orientation::Orientation;
 use super::raster::{Channels, Raster, check_size};
-use super::{Decoded, Format, Unreadable, turn};
+use super::rows::{self, Given, narrowed};
+use super::{Decoded, Format, Unreadable, reduce, turn};
 
 /// Most bytes that a decoder may take for samples and for itself: 300 megapixels of RGB and a
 /// working copy of the largest strips.
 const MAX_BYTES: u64 = 1_600_000_000;
 
-pub(super) fn decode(bytes: &[u8], format: Format) -> Result<Decoded, Unreadable> {
+pub(super) fn decode(
+    bytes: &[u8],
+    format: Format,
+    wanted: &dyn Fn(u32, u32) -> (u32, u32),
+) -> Result<Decoded, Unreadable> {
     let from = Cursor::new(bytes);
+    let whole = |_| Ok(Given::Whole);
     match format {
-        Format::Png => through(PngDecoder::with_limits(from, limits()).map_err(reason)?),
+        Format::Png => {
+            let decoder = PngDecoder::with_limits(from, limits()).map_err(reason)?;
+            through(decoder, wanted, |factor| rows::png(bytes, factor))
+        }
         Format::WebP if is_cut_webp(bytes) => Err(Unreadable::Truncated),
-        Format::WebP => through(WebPDecoder::new(from).map_err(reason)?),
-        Format::Gif => through(GifDecoder::new(from).map_err(reason)?),
-        Format::Bmp => through(BmpDecoder::new(from).map_err(reason)?),
-        Format::Tiff => through(TiffDecoder::new(from).map_err(reason)?),
+        Format::WebP => through(WebPDecoder::new(from).map_err(reason)?, wanted, whole),
+        Format::Gif => through(GifDecoder::new(from).map_err(reason)?, wanted, whole),
+        Format::Bmp => through(BmpDecoder::new(from).map_err(reason)?, wanted, whole),
+        Format::Tiff => {
+            let decoder = TiffDecoder::new(from).map_err(reason)?;
+            through(decoder, wanted, |factor| rows::tiff(bytes, factor))
+        }
         Format::Jpeg | Format::NotYet(_) => Err(Unreadable::NotAPhoto),
     }
 }
@@ -53,7 +65,12 @@ fn is_cut_webp(bytes: &[u8]) -> bool {
     said.is_some_and(|said| u64::from(u32::from_le_bytes(said)) + 8 > bytes.len() as u64)
 }
 
-fn through(mut decoder: impl ImageDecoder) -> Result<Decoded, Unreadable> {
+/// `reduced` is asked for a large picture's rows, averaged over squares of so many pixels a side.
+fn through(
+    mut decoder: impl ImageDecoder,
+    wanted: &dyn Fn(u32, u32) -> (u32, u32),
+    reduced: impl FnOnce(u32) -> Result<Given, Box<dyn Error>>,
+) -> Result<Decoded, Unreadable> {
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
     if decoder.total_bytes() > MAX_BYTES {
@@ -70,16 +87,28 @@ fn through(mut decoder: impl ImageDecoder) -> Result<Decoded, Unreadable> {
             Orientation::from_exif(tag.into())
         }
     };
-    let turn = turn::wait(decoder.total_bytes());
-    decoder.set_limits(limits()).map_err(reason)?;
-    Ok(Decoded {
-        turn,
-        raster: read(decoder)?,
-        stored: (width, height),
-        filled: (f64::from(width), f64::from(height)),
+    let stored = (width, height);
+    let upright = orientation.upright_size(stored);
+    let wanted = orientation.upright_size(wanted(upright.0, upright.1));
+    let factor = reduce::factor(decoder.total_bytes(), stored, wanted);
+    let decoded = |raster, filled, turn| Decoded {
+        raster,
+        stored,
+        filled,
         orientation,
         colour_space: profile.map_or(ColourSpace::Srgb, ColourSpace::Icc),
-    })
+        turn,
+    };
+    if factor > 1
+        && let Given::Rows(reduction) = reduced(factor).map_err(|error| why(&*error))?
+    {
+        let (raster, filled) = reduction.finish(height);
+        return Ok(decoded(raster, filled, None));
+    }
+    let turn = turn::wait(decoder.total_bytes());
+    decoder.set_limits(limits()).map_err(reason)?;
+    let whole = (f64::from(width), f64::from(height));
+    Ok(decoded(read(decoder)?, whole, turn))
 }
 
 /// The samples, brought to 8 bits.
@@ -112,9 +141,7 @@ fn read(decoder: impl ImageDecoder) -> Result<Raster, Unreadable> {
                 .0
                 .iter()
                 .map(|&sample| u16::from_ne_bytes(sample));
-            samples
-                .map(|sample| ((u32::from(sample) + 128) / 257) as u8)
-                .collect()
+            samples.map(narrowed).collect()
         }
     };
     Ok(Raster {
@@ -125,10 +152,19 @@ fn read(decoder: impl ImageDecoder) -> Result<Raster, Unreadable> {
     })
 }
 
-/// The decoder's error as one of our reasons. A missing rest may be buried as the cause of another
-/// error, or be a sentence only.
+/// The decoder's error as one of our reasons.
 fn reason(error: ImageError) -> Unreadable {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    match (why(&error), error) {
+        (Unreadable::Truncated, _) => Unreadable::Truncated,
+        (_, ImageError::Unsupported(error)) => Unreadable::Unusual(error.to_string()),
+        (_, ImageError::Limits(_)) => Unreadable::Unusual("it needs too much memory".to_owned()),
+        (damaged, _) => damaged,
+    }
+}
+
+/// Why a decoder ended. A missing rest may be buried as the cause of another error, or be a sentence only.
+fn why(error: &(dyn Error + 'static)) -> Unreadable {
+    let mut cause = Some(error);
     while let Some(this) = cause {
         let io = this.downcast_ref::<io::Error>();
         let text = this.to_string().to_lowercase();
@@ -145,9 +181,5 @@ fn reason(error: ImageError) -> Unreadable {
         }
         cause = this.source();
     }
-    match error {
-        ImageError::Unsupported(error) => Unreadable::Unusual(error.to_string()),
-        ImageError::Limits(_) => Unreadable::Unusual("it needs too much memory".to_owned()),
-        error => Unreadable::Damaged(error.to_string()),
-    }
+    Unreadable::Damaged(error.to_string())
 }

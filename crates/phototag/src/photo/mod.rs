@@ -14,6 +14,8 @@ pub mod measure;
 mod orientation;
 mod raster;
 mod raw;
+mod reduce;
+mod rows;
 mod turn;
 mod unreadable;
 
@@ -87,7 +89,7 @@ fn decode_unguarded(
     } = match sniff(bytes).ok_or(Unreadable::NotAPhoto)? {
         Format::Jpeg => jpeg::decode(bytes, wanted)?,
         Format::NotYet(name) => return Err(Unreadable::NotYet(name)),
-        format => image_crate::decode(bytes, format)?,
+        format => image_crate::decode(bytes, format, wanted)?,
     };
     let (width, height) = orientation.upright_size(stored);
     let (raster_width, raster_height) = (raster.width, raster.height);

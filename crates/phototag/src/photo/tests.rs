@@ -280,3 +280,85 @@ fn black_and_white_is_told_from_colour() {
         assert_eq!(value >= row.threshold, expected, "{name}: {value}");
     }
 }
+
+/// A sweep of colours large enough to be reduced while it is decoded.
+const SWEEP: (u32, u32) = (4800, 2403);
+
+fn sweep<T>(sample: impl Fn(u32) -> T) -> Vec<T> {
+    let places = (0..SWEEP.1).flat_map(|y| (0..SWEEP.0).map(move |x| (x, y)));
+    let colours = places.flat_map(|(x, y)| [x * 255 / SWEEP.0, y * 255 / SWEEP.1, 77]);
+    colours.map(sample).collect()
+}
+
+fn png_sweep() -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, SWEEP.0, SWEEP.1);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Fastest);
+    let mut writer = encoder.write_header().unwrap();
+    writer
+        .write_image_data(&sweep(|sample| sample as u8))
+        .unwrap();
+    writer.finish().unwrap();
+    file
+}
+
+fn tiff_sweep<C: tiff::encoder::colortype::ColorType>(
+    compression: tiff::encoder::Compression,
+    samples: &[C::Inner],
+) -> Vec<u8>
+where
+    [C::Inner]: tiff::encoder::TiffValue,
+{
+    let mut file = std::io::Cursor::new(Vec::new());
+    let encoder = tiff::encoder::TiffEncoder::new(&mut file).unwrap();
+    let mut encoder = encoder.with_compression(compression);
+    encoder.write_image::<C>(SWEEP.0, SWEEP.1, samples).unwrap();
+    file.into_inner()
+}
+
+#[test]
+fn large_pictures_come_reduced_from_every_way_that_gives_rows() {
+    use tiff::encoder::Compression;
+    use tiff::encoder::colortype::{RGB8, RGB16};
+
+    let eight = sweep(|sample| sample as u8);
+    let sixteen = sweep(|sample| sample as u16 * 257);
+    let plain = tiff_sweep::<RGB8>(Compression::Uncompressed, &eight);
+    let files = [
+        ("PNG", png_sweep()),
+        (
+            "TIFF, packed",
+            tiff_sweep::<RGB8>(Compression::Packbits, &eight),
+        ),
+        (
+            "TIFF, 16 bits",
+            tiff_sweep::<RGB16>(Compression::Uncompressed, &sixteen),
+        ),
+        ("TIFF", plain.clone()),
+    ];
+    for (name, file) in &files {
+        let photo =
+            decode(file, |_, _| (300, 150)).unwrap_or_else(|reason| panic!("{name}: {reason}"));
+        assert_eq!((photo.width, photo.height), SWEEP, "{name}");
+        assert_eq!(
+            (photo.pixels.width(), photo.pixels.height()),
+            (600, 301),
+            "{name}"
+        );
+        assert_eq!(photo.area, [0.0, 0.0, 600.0, 2403.0 / 8.0], "{name}");
+        for (x, y) in [(0.1, 0.1), (0.9, 0.3), (0.5, 0.99)] {
+            let expected = [(255.0 * x) as u8, (255.0 * y) as u8, 77];
+            assert_near(name, colour(&photo, x, y), expected, 1);
+        }
+        let cut = decode(&file[..file.len() / 2], |_, _| (300, 150)).map(|_| ());
+        assert!(cut.is_err(), "{name}: half of it was taken for all");
+    }
+    // Never below twice the wanted size.
+    let photo = decode(&plain, |_, _| (1200, 600)).unwrap();
+    assert_eq!(photo.pixels.width(), 2400);
+    assert_eq!(
+        decode(&plain, |_, _| (4000, 2000)).unwrap().pixels.width(),
+        4800
+    );
+}
