@@ -255,7 +255,7 @@ impl Kernels {
             let neon = |name, int8| Self {
                 name,
                 f32: neon::F32,
-                bf16: None,
+                bf16: Some(neon::BF16),
                 int8,
                 careful: Precision::F32,
                 rows: row_functions!(neon::Registers),

@@ -19,6 +19,12 @@ pub(super) const F32: MicroKernel = MicroKernel {
     taken_off: 0.0,
 };
 
+pub(super) const BF16: MicroKernel = MicroKernel {
+    rows: ROWS_OF_PAIRS,
+    run: run_bf16,
+    ..F32
+};
+
 /// Bytes without a sign times bytes with one (the I8MM extension).
 pub(super) const INT8_MIXED: MicroKernel = MicroKernel {
     name: "NEON i8mm",
@@ -37,6 +43,9 @@ pub(super) const INT8_SIGNED: MicroKernel = MicroKernel {
 /// 24 registers of sums; of the other eight, four hold a line.
 const ROWS: usize = 6;
 
+/// Fewer where a line takes eight registers.
+const ROWS_OF_PAIRS: usize = 4;
+
 type Integers = [int32x4_t; 4];
 
 fn run_f32(factors: Factors, sums: &mut Sums) {
@@ -49,6 +58,39 @@ fn run_f32(factors: Factors, sums: &mut Sums) {
         |line| load(line).map(|part| unsafe { vreinterpretq_f32_s32(part) }),
         |sums, group, line| {
             std::array::from_fn(|i| unsafe { vfmaq_n_f32(sums[i], line[i], group) })
+        },
+        |sums, line| {
+            store(
+                sums.map(|part| unsafe { vreinterpretq_s32_f32(part) }),
+                line,
+            )
+        },
+    );
+}
+
+/// Pairs of `bf16`, which are the upper halves of `f32`: the first of each, and the second.
+fn run_bf16(factors: Factors, sums: &mut Sums) {
+    const SECOND: u32 = 0xffff_0000;
+    tile::<ROWS_OF_PAIRS, 1, _, _, _>(
+        factors,
+        sums,
+        // SAFETY: NEON, as above; so for all that follow.
+        [unsafe { vdupq_n_f32(0.0) }; 4],
+        |group| {
+            let pair = u32::from_ne_bytes(group);
+            [pair << 16, pair & SECOND].map(f32::from_bits)
+        },
+        |line| {
+            load(line).map(|pairs| unsafe {
+                let second = vandq_s32(pairs, vdupq_n_s32(SECOND.cast_signed()));
+                [vshlq_n_s32::<16>(pairs), second].map(|part| vreinterpretq_f32_s32(part))
+            })
+        },
+        |sums, group, line| {
+            std::array::from_fn(|i| unsafe {
+                let sum = vfmaq_n_f32(sums[i], line[i][0], group[0]);
+                vfmaq_n_f32(sum, line[i][1], group[1])
+            })
         },
         |sums, line| {
             store(
