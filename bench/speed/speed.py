@@ -1,10 +1,11 @@
 """How fast phototag is against the other ways to embed photos on this CPU, alternating in one run.
 
-    bench/run [--models ViT-B-32 ViT-L-14] [--rounds 5] [--parts towers library start] [--small 10000]
+    bench/run [--models ViT-B-32 ViT-L-14] [--rounds 5] [--parts towers library small start] [--small 10000]
 
 All sides get the same random full-size weights and the same photos, made from examples/photos. Speeds are
 medians over the rounds; a ratio is taken within each round and given with its least and most. Cosines are to
-PyTorch's f32 vectors. The ways of Python are in contender.py. Prints Markdown.
+PyTorch's f32 vectors. The ways of Python are in contender.py, those of other Rust crates in bench/peers. Prints
+Markdown.
 """
 
 import argparse
@@ -28,9 +29,9 @@ import parity  # noqa: E402
 
 PROGRAM = ROOT / "target/release/phototag"
 VECTORS = ROOT / "target/release/examples/vectors"
+PEERS = ROOT / "target/peers/release/phototag-peers-bench"
 CONTENDER = Path(__file__).with_name("contender.py")
 THREADS = os.cpu_count()
-TOWER_PHOTOS = 64
 BATCH = 16
 
 
@@ -105,6 +106,8 @@ def towers(folder, photos, rounds):
     for photo, picture in zip(photos, pictures):
         Image.open(photo).convert("RGB").save(picture)
     pixels = torch.stack([transform(Image.open(p)) for p in pictures])
+    numbers = photos[0].parent / "pixels.f32"
+    pixels.numpy().tofile(numbers)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     sessions = {name: onnxruntime.InferenceSession(folder / file, options)
@@ -120,7 +123,13 @@ def towers(folder, photos, rounds):
         return len(photos) / best, vectors
 
     def ours(precision):
-        run = subprocess.run([VECTORS, folder, precision, "/dev/stdin", *pictures], input="[]", capture_output=True, text=True, check=True)
+        return program([VECTORS, folder, precision, "/dev/stdin", *pictures])
+
+    def peer(way):
+        return program([PEERS, way, folder, numbers])
+
+    def program(command):
+        run = subprocess.run(command, input="[]", capture_output=True, text=True, check=True)
         said = dict(line.split() for line in run.stderr.splitlines())
         return float(said["images_per_second"]), numpy.array([json.loads(line) for line in run.stdout.splitlines()])
 
@@ -129,6 +138,8 @@ def towers(folder, photos, rounds):
         "PyTorch bf16": lambda: timed(lambda batch: half(batch.to(torch.bfloat16)).float().numpy()),
         **{name: lambda session=session: timed(lambda batch: session.run(None, {"pixels": batch.numpy()})[0])
            for name, session in sessions.items()},
+        **{name: lambda way=way: peer(way)
+           for name, way in [("candle f32", "candle"), ("rten f32", "rten"), ("rten int8", "rten-int8")]},
         **{f"phototag {precision}": lambda precision=precision: ours(precision) for precision in ("f32", "bf16", "int8")},
     }
     found, vectors = [], {}
@@ -239,8 +250,9 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--models", nargs="+", default=["ViT-B-32", "ViT-L-14"])
     arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--parts", nargs="+", default=["towers", "library", "start"])
-    arguments.add_argument("--small", type=int, default=10_000, help="small photos in the last table; 0 for none")
+    arguments.add_argument("--parts", nargs="+", default=["towers", "library", "small", "start"])
+    arguments.add_argument("--small", type=int, default=10_000, help="photos of the part small, which has one round")
+    arguments.add_argument("--pictures", type=int, default=64, help="pictures through a tower; fewer for large models")
     arguments.add_argument("--work", type=Path, default=ROOT / "bench/.work", help="where models and photos are made")
     given = arguments.parse_args()
     print(machine())
@@ -248,15 +260,15 @@ def main():
     for name in given.models:
         folder = make_model(name, given.work / name)
         if "towers" in given.parts:
-            towers(folder, make_photos(given.work / "400px", TOWER_PHOTOS, 400), given.rounds)
+            towers(folder, make_photos(given.work / "400px", 64, 400)[: given.pictures], given.rounds)
     folder = given.work / given.models[0]
     photos = make_photos(given.work / "2-megapixels", 370, 1760)
     if "library" in given.parts:
         library(folder, "370 photos of 2 megapixels", photos, given.rounds)
         library(folder, "60 photos of 24 megapixels", make_photos(given.work / "24-megapixels", 60, 6000), given.rounds)
-        if given.small:
-            small = make_photos(given.work / "small", given.small, 320)
-            library(folder, f"{given.small:,} photos of 320 pixels", small, 1, slow=False)
+    if "small" in given.parts:
+        small = make_photos(given.work / "small", given.small, 320)
+        library(folder, f"{given.small:,} photos of 320 pixels", small, 1, slow=False)
     if "start" in given.parts:
         start(folder, photos, given.rounds)
 

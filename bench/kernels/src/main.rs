@@ -1,6 +1,6 @@
 //! Every kernel of this processor on one thread: GFLOP/s of the micro-kernel alone and of whole products, and what
 //! part that is of the peak of its instructions, measured in turn in the same rounds. Options: `amx` or `int8`, say, or
-//! both, to measure no others.
+//! both, to measure no others. The crates that others build on follow, by the same peak's side.
 
 // Only what products need is used.
 #![allow(dead_code, unused_imports)]
@@ -10,6 +10,7 @@ use std::time::Instant;
 
 #[path = "../../../crates/clip/src/kernels/mod.rs"]
 mod kernels;
+mod peers;
 
 use kernels::{Activation, Kernels, Operand, Precision, Then, Weights};
 
@@ -37,17 +38,44 @@ fn main() {
         print!(" {:>13}", format!("{inputs}->{outputs}"));
     }
     println!("   with GELU  (GFLOP/s; % of the peak)");
+    let wants = |names: [&str; 2]| options.iter().all(|option| names.contains(&&**option));
     let mut seen = Vec::new();
     for kernels in Kernels::all() {
         for precision in Precision::ALL {
             let [name, instructions] = kernels.names(precision);
-            let wanted = |option: &String| [name, precision.name()].contains(&&**option);
-            if options.iter().all(wanted) && !seen.contains(&(instructions, precision)) {
+            if wants([name, precision.name()]) && !seen.contains(&(instructions, precision)) {
                 seen.push((instructions, precision));
                 pool.install(|| measure(&kernels, precision));
             }
         }
     }
+    for peer in &peers::PEERS {
+        if wants([peer.name, peer.values]) {
+            pool.install(|| measure_peer(peer));
+        }
+    }
+}
+
+fn measure_peer(peer: &peers::Peer) {
+    print!(
+        "{:10} {:4}  {:12} {:>7} {:>12}",
+        peer.name, peer.values, "", "", ""
+    );
+    for [outputs, inputs] in SHAPES {
+        let mut product = (peer.product)([ROWS, outputs, inputs]);
+        let mut run = || Some(repeated([outputs, inputs], &mut product));
+        let speeds = (0..TURNS).filter_map(|_| speed(&mut run)).collect();
+        print!(" {:>13}", format!("{:.0}", median(speeds)));
+    }
+    println!();
+}
+
+/// A few milliseconds of a product. Returns how many operations that were.
+fn repeated([outputs, inputs]: [usize; 2], mut product: impl FnMut()) -> f64 {
+    let operations = 2 * ROWS * outputs * inputs;
+    let times = (4_000_000_000 / operations).max(1);
+    (0..times).for_each(|_| product());
+    (operations * times) as f64
 }
 
 fn measure(kernels: &Kernels, precision: Precision) {
@@ -126,15 +154,12 @@ impl Product {
         }
     }
 
-    /// A few milliseconds of it. Returns how many operations that were.
+    /// See [`repeated`].
     fn run(&mut self, kernels: &Kernels) -> f64 {
-        let operations = 2 * ROWS * self.weights.outputs() * self.weights.inputs();
-        let times = (4_000_000_000 / operations).max(1);
-        for _ in 0..times {
+        repeated([self.weights.outputs(), self.weights.inputs()], || {
             self.weights
                 .multiply(kernels, &self.x, self.then, &mut self.out);
             black_box(&mut self.out);
-        }
-        (operations * times) as f64
+        })
     }
 }
