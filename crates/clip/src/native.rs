@@ -237,7 +237,7 @@ impl Encoder for NativeModel {
 
     fn embed_positions(&self, image: &Prepared) -> Result<Option<Positions>, Error> {
         let vision = self.vision()?;
-        let values = rten::thread_pool().run(|| vision.embed_positions(image));
+        let values = Threads::all().run(|| vision.embed_positions(image));
         let vectors = values
             .chunks_exact(self.dimensions())
             .map(|values| self.unit(values))

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 use tempfile::NamedTempFile;
 
-use crate::Error;
 use crate::files::{Files, OpenFile};
 use crate::kernels::{Line, Lines, ReadLines, WriteLines};
 use crate::mapped::Mapped;
 use crate::transformer::Arithmetic;
+use crate::{Error, Threads};
 
 /// The folder in a model's folder for what phototag adds.
 const FOLDER: &str = ".phototag";
@@ -80,7 +80,7 @@ impl PackedFile {
         let map = Mapped::new(file).ok()?;
         map.read_ahead();
         let blocks = map.get(size_of::<Header>()..)?;
-        let checksum = rten::thread_pool().run(|| {
+        let checksum = Threads::all().run(|| {
             let mut hasher = blake3::Hasher::new();
             hasher.update_rayon(blocks);
             hasher.finalize()

@@ -22,7 +22,7 @@ pub struct Encoder {
     source: Source,
     precision: Precision,
     /// Whether the owner or a check said the precision.
-    settled: bool,
+    pub settled: bool,
     model: OnceLock<Result<Model, String>>,
 }
 
@@ -72,11 +72,6 @@ impl Encoder {
             settled: true,
             model: OnceLock::new(),
         })
-    }
-
-    /// Whether neither the owner nor a check said in which precision to compute.
-    pub fn is_unsettled(&self) -> bool {
-        !self.settled
     }
 
     /// Loads the model in some precision, for this once.

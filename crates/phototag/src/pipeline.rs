@@ -318,10 +318,9 @@ impl Worker<'_> {
 
     /// Embeds what is ready, and hands it out.
     fn embed_ready(&mut self) -> Result<(), NobodyListens> {
-        let Some(Ready { at, .. }) = self.ready.first() else {
+        let Some(first) = self.ready.first().map(|ready| ready.at) else {
             return Ok(());
         };
-        let at = *at;
         let (photos, pixels): (Vec<_>, Vec<_>) = self
             .ready
             .drain(..)
@@ -342,7 +341,7 @@ impl Worker<'_> {
                 }
                 Ok(())
             }
-            Err(error) => self.send(at, Err(Refusal::Model(error))),
+            Err(error) => self.send(first, Err(Refusal::Model(error))),
         }
     }
 

@@ -19,13 +19,18 @@ const SAMPLE: usize = 24;
 
 /// The encoder whose vectors the index has, if it has those of one precision only.
 pub fn as_before(encoder: Encoder, index: &Index) -> Result<Encoder> {
-    if encoder.is_unsettled() && !index.has_vectors(&encoder.fingerprint)? {
+    if is_open(&encoder, index)? {
         let rounded = encoder.in_precision(Precision::Int8)?;
         if index.has_vectors(&rounded.fingerprint)? {
             return Ok(rounded);
         }
     }
     Ok(encoder)
+}
+
+/// Whether nobody said the precision, and the index has no exact vectors to go on with.
+fn is_open(encoder: &Encoder, index: &Index) -> Result<bool> {
+    Ok(!encoder.settled && !index.has_vectors(&encoder.fingerprint)?)
 }
 
 /// The model in the fastest precision that is exact enough for these photos, if it is worth to find that out.
@@ -35,10 +40,7 @@ pub fn settled(
     scan: &Scan,
     console: &Console,
 ) -> Result<Option<Encoder>> {
-    if scan.photos.len() < LARGE_LIBRARY
-        || !encoder.is_unsettled()
-        || index.has_vectors(&encoder.fingerprint)?
-    {
+    if scan.photos.len() < LARGE_LIBRARY || !is_open(encoder, index)? {
         return Ok(None);
     }
     let rounded = encoder.in_precision(Precision::Int8)?;
@@ -66,8 +68,8 @@ pub fn settled(
         return Ok(None);
     };
     console.note(&format!(
-        "A large library: embedded in int8, which is exact enough for it (mean cosine to exact vectors {:.4}, worst {:.4} \
-         of {SAMPLE} photos). --precision says otherwise.",
+        "A large library: embedded in int8, which is exact enough for it (on some of its photos the mean cosine to \
+         exact vectors is {:.4}, the worst {:.4}). --precision says otherwise.",
         int8.mean, int8.worst
     ));
     Ok(Some(rounded))

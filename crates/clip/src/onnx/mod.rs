@@ -168,11 +168,11 @@ impl Encoder for OnnxPair {
     }
 
     fn embed_positions(&self, image: &Prepared) -> Result<Option<Positions>, Error> {
-        rten::thread_pool().run(|| self.visual.positions(image, &self.preprocess))
+        Threads::all().run(|| self.visual.positions(image, &self.preprocess))
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error> {
-        rten::thread_pool().run(|| texts.par_iter().map(|text| self.text(text)).collect())
+        Threads::all().run(|| texts.par_iter().map(|text| self.text(text)).collect())
     }
 }
 

@@ -88,8 +88,7 @@ fn through(
         }
     };
     let stored = (width, height);
-    let upright = orientation.upright_size(stored);
-    let wanted = orientation.upright_size(wanted(upright.0, upright.1));
+    let wanted = orientation.wanted_as_stored(stored, wanted);
     let factor = reduce::factor(decoder.total_bytes(), stored, wanted);
     let decoded = |raster, filled, turn| Decoded {
         raster,

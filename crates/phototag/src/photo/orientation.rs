@@ -35,6 +35,16 @@ impl Orientation {
         }
     }
 
+    /// The size that is wanted of a picture of `stored` size, as it is stored; `wanted` goes by upright sizes.
+    pub(super) fn wanted_as_stored(
+        self,
+        stored: (u32, u32),
+        wanted: &dyn Fn(u32, u32) -> (u32, u32),
+    ) -> (u32, u32) {
+        let (width, height) = self.upright_size(stored);
+        self.upright_size(wanted(width, height))
+    }
+
     /// Where a picture lies (left, top, width, height) once it is upright, if it was stored at the top left
     /// of `size` and fills that much of it.
     pub(super) fn upright_area(self, size: (u32, u32), filled: (f64, f64)) -> [f64; 4] {

@@ -12,7 +12,7 @@ use tiff::{ColorType, TiffError};
 use super::raster::Channels;
 use super::reduce::Reduction;
 
-/// Most bytes of one band of a TIFF, which may be all of it.
+/// Most bytes of one band of a TIFF as it is decoded, which may be all of it.
 const LARGEST_BAND: usize = 256 << 20;
 
 /// Values of tags of the TIFF 6.0 specification.
@@ -93,7 +93,9 @@ pub(super) fn tiff(bytes: &[u8], factor: u32) -> Result<Given> {
     // Strips are as wide as the picture, tiles are not.
     let (chunk_width, chunk_height) = decoder.chunk_dimensions();
     let band = row.checked_mul(chunk_height.min(height) as usize);
-    let Some(band) = band.filter(|bytes| *bytes <= LARGEST_BAND && chunk_width > 0) else {
+    let fits = |samples: &usize| *samples <= LARGEST_BAND / usize::from(colour.bit_depth() / 8);
+    let Some(band) = band.filter(|samples| fits(samples) && chunk_width > 0 && chunk_height > 0)
+    else {
         return Ok(Given::Whole);
     };
     let across = width.div_ceil(chunk_width);

@@ -33,8 +33,7 @@ pub(super) fn decode(
     let stored = (header.width, header.height);
     check_size(header.width, header.height)?;
     let look = Look::from_exif(header.exif);
-    let upright = look.orientation.upright_size(stored);
-    let wanted = look.orientation.upright_size(wanted(upright.0, upright.1));
+    let wanted = look.orientation.wanted_as_stored(stored, wanted);
     let block_size = block_size(stored, wanted);
     let reduced = u64::from(block_size).pow(2) * u64::from(stored.0) * u64::from(stored.1) / 64;
     let turn = turn::wait(3 * reduced);
