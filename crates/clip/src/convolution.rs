@@ -4,8 +4,8 @@
 //!
 //! Where the layers come from is not known here.
 
-use crate::kernels::{Activation, Depthwise, Kernels, Operand, Then};
 use crate::transformer::Linear;
+use phototag_kernels::{Activation, Depthwise, Epilogue, Kernels, Operand};
 
 /// What a band's widest rows may take: half of what a core commonly has for itself.
 const BAND_BYTES: usize = 512 << 10;
@@ -69,21 +69,14 @@ pub(crate) struct Inverted {
 }
 
 /// What layers write to, one after another.
+#[derive(Default)]
 pub(crate) struct Memory {
     operand: Operand,
     wide: Vec<f32>,
     filtered: Vec<f32>,
 }
 
-impl Memory {
-    pub(crate) const EMPTY: Self = Self {
-        operand: Operand::EMPTY,
-        wide: Vec::new(),
-        filtered: Vec::new(),
-    };
-}
-
-const RELU6: Then = Then::Activate(Activation::Relu6);
+const RELU6: Epilogue = Epilogue::Activate(Activation::Relu6);
 
 impl Layer {
     pub(crate) fn apply(&self, map: Map, memory: &mut Memory) -> Map {
@@ -169,8 +162,8 @@ impl Inverted {
         let mut there = 0..0usize;
         for first in (0..height).step_by(band) {
             let rows = first..height.min(first + band);
-            let seen = self.depthwise.sees(rows.start, map.height).start
-                ..self.depthwise.sees(rows.end - 1, map.height).end;
+            let seen = self.depthwise.input_rows(rows.start, map.height).start
+                ..self.depthwise.input_rows(rows.end - 1, map.height).end;
             let wide = match &self.expand {
                 None => &map.values[seen.start * map.width * channels..],
                 Some(expand) => {
@@ -195,7 +188,7 @@ impl Inverted {
             filtered.resize(rows.len() * width * channels, 0.0);
             let outs = filtered.chunks_exact_mut(width * channels);
             for (row, out) in rows.clone().zip(outs) {
-                let sees = self.depthwise.sees(row, map.height);
+                let sees = self.depthwise.input_rows(row, map.height);
                 let part = (sees.start - seen.start)..(sees.end - seen.start);
                 let part = part.start * map.width * channels..part.end * map.width * channels;
                 self.depthwise
@@ -206,10 +199,10 @@ impl Inverted {
             if self.residual {
                 // A row is read, as wide as it gets, before the row at its place is written.
                 self.project
-                    .multiply(operand, Then::Add, &mut map.values[out]);
+                    .multiply(operand, Epilogue::Add, &mut map.values[out]);
             } else {
                 self.project
-                    .multiply(operand, Then::Store, &mut narrow[out]);
+                    .multiply(operand, Epilogue::Store, &mut narrow[out]);
             }
         }
         if self.residual {
@@ -276,7 +269,7 @@ mod tests {
             limited(&mut wide);
             let mut filtered = vec![0.0; size[0] * size[1] * channels];
             for (row, out) in filtered.chunks_exact_mut(size[0] * channels).enumerate() {
-                let seen = filters().sees(row, height);
+                let seen = filters().input_rows(row, height);
                 let seen = &wide[seen.start * width * channels..seen.end * width * channels];
                 filters().row(arithmetic.kernels, row, seen, width, out);
             }
@@ -287,7 +280,7 @@ mod tests {
             }
 
             // The memory of one layer is the next one's.
-            let mut memory = Memory::EMPTY;
+            let mut memory = Memory::default();
             for _ in 0..2 {
                 let out = layer.apply(map.clone(), &mut memory);
                 assert_eq!([out.width, out.height], size);

@@ -6,6 +6,8 @@
 
 use std::path::PathBuf;
 
+use phototag_kernels::UnavailableKernels;
+
 /// Why a model could not be found, read or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -46,12 +48,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The environment names kernels that this processor does not have.
-    #[error("{reason}")]
-    Kernels {
-        /// What was named, and what there is.
-        reason: String,
-    },
+    /// The environment variable `PHOTOTAG_KERNELS` names kernels that this processor does not have.
+    #[error(transparent)]
+    Kernels(#[from] UnavailableKernels),
     /// A picture was prepared for another model.
     #[error(
         "picture {index} is {}x{} pixels, but this model takes {}x{}: prepare it with this \

@@ -23,7 +23,6 @@ mod error;
 mod files;
 mod fingerprint;
 pub mod hub;
-mod kernels;
 mod mapped;
 mod model;
 mod names;
@@ -49,8 +48,8 @@ mod vocabulary;
 mod weights;
 
 pub use error::Error;
-pub use kernels::{Precision, kernels_in_use};
 pub use model::{Model, Positions};
+pub use phototag_kernels::{Precision, kernels_in_use};
 pub use pixels::Pixels;
 pub use preprocess::{Prepared, Preprocess};
 pub use reference::Reference;

@@ -11,7 +11,6 @@ use rayon::prelude::*;
 
 use crate::config::{Architecture, Layout};
 use crate::files::Files;
-use crate::kernels::{Kernels, Precision};
 use crate::model::{Encoder, Positions, unit_vector};
 use crate::packed::{Packed, PackedFile, Writing};
 use crate::text::TextTower;
@@ -20,6 +19,7 @@ use crate::transformer::Arithmetic;
 use crate::vision::VisionTower;
 use crate::weights::Checkpoint;
 use crate::{Error, Prepared, Preprocess, Threads};
+use phototag_kernels::{Kernels, Precision};
 
 /// Rows that a chunk aims at.
 const TOKENS_A_CHUNK: usize = 256;

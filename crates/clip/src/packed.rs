@@ -15,10 +15,10 @@ use bytemuck::{Pod, Zeroable};
 use tempfile::NamedTempFile;
 
 use crate::files::{Files, OpenFile};
-use crate::kernels::{Line, Lines, ReadLines, WriteLines};
 use crate::mapped::Mapped;
 use crate::transformer::Arithmetic;
 use crate::{Error, Threads};
+use phototag_kernels::{Line, Lines, ReadLines, WriteLines};
 
 /// The folder in a model's folder for what phototag adds.
 const FOLDER: &str = ".phototag";
@@ -144,7 +144,7 @@ impl ReadLines for Reading {
             }
             None => {
                 self.short = true;
-                Lines::Own(vec![Line::ZERO; count])
+                vec![Line::ZERO; count].into()
             }
         }
     }

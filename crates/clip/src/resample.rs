@@ -8,7 +8,7 @@
 //! picture one pixel wide cannot ask for gigabytes.
 
 use crate::Pixels;
-use crate::kernels::{Group, Kernels, PRECISION_BITS, Windows};
+use phototag_kernels::{Group, Kernels, WEIGHT_BITS, Windows};
 
 /// The interpolations that image models are published with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Taps {
             let starts = (from as usize..(from + count) as usize).collect();
             return Self {
                 starts,
-                weights: vec![1 << PRECISION_BITS; count as usize],
+                weights: vec![1 << WEIGHT_BITS; count as usize],
                 taps: 1,
             };
         }
@@ -139,7 +139,7 @@ impl Taps {
         for (list, weights) in lists.iter().zip(weights.chunks_exact_mut(taps)) {
             let sum: f64 = list.iter().sum();
             for (weight, fixed) in list.iter().zip(weights) {
-                let scaled = weight / sum * f64::from(1 << PRECISION_BITS);
+                let scaled = weight / sum * f64::from(1 << WEIGHT_BITS);
                 *fixed = (scaled + 0.5f64.copysign(scaled)) as i32;
             }
         }
@@ -194,7 +194,7 @@ fn resize_rows(source: &[u8], row_bytes: usize, columns: &Taps) -> Vec<u8> {
                 group[4 * i..4 * i + 3].copy_from_slice(pixel);
             }
         }
-        kernels.along(&groups, windows, &mut narrow);
+        kernels.sum_along(&groups, windows, &mut narrow);
         for (i, row) in results.chunks_exact_mut(width * 3).enumerate() {
             for (pixel, group) in row.as_chunks_mut::<3>().0.iter_mut().zip(&narrow) {
                 pixel.copy_from_slice(&group[4 * i..4 * i + 3]);
@@ -209,7 +209,7 @@ fn resize_columns(source: &[u8], row_bytes: usize, rows: &Taps, first: usize) ->
     let kernels = Kernels::chosen_or_portable();
     let mut result = vec![0; rows.starts.len() * row_bytes];
     for ((start, weights), out) in rows.iter().zip(result.chunks_exact_mut(row_bytes)) {
-        kernels.across(&source[(start - first) * row_bytes..], weights, out);
+        kernels.sum_across(&source[(start - first) * row_bytes..], weights, out);
     }
     result
 }

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use crate::config::Layout;
 use crate::files::Files;
-use crate::kernels::Precision;
 use crate::native::NativeModel;
 use crate::onnx::{self, OnnxPair};
 use crate::{Error, Model, Reference, fingerprint, reference};
+use phototag_kernels::Precision;
 
 /// Where a model's files are: found and seen to be a model of a known layout, but not loaded.
 ///

@@ -167,7 +167,7 @@ impl TextTower {
             picks.push(start + pick);
         }
         stage::passes(&x);
-        let mut memory = Memory::EMPTY;
+        let mut memory = Memory::default();
         let pooled = match self.blocks.split_last() {
             Some((last, blocks)) => {
                 for block in blocks {

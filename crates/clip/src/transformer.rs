@@ -10,13 +10,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::Error;
-use crate::kernels::{
-    Activation, Kernels, NormOf, Operand, Part, Precision, ReadLines, Sequence, Then, Weights,
-    WriteLines, attend,
-};
 use crate::names::{BlockNames, Scheme};
 use crate::packed::Packed;
 use crate::weights::Checkpoint;
+use phototag_kernels::{
+    Activation, AttentionInput, Epilogue, Kernels, LayerNorm, MatrixView, Operand, Precision,
+    ReadLines, Weights, WriteLines, attend,
+};
 
 /// The shape of a tower, as its configuration states it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,7 @@ impl Arithmetic {
     /// The same for parts that are small, or that rounding to bytes would hurt.
     pub(crate) fn careful(self) -> Self {
         Self {
-            precision: self.kernels.careful(self.precision),
+            precision: self.kernels.float(self.precision),
             ..self
         }
     }
@@ -163,16 +163,16 @@ impl Linear {
 
     /// `[rows][outputs]` of `x`, which is `[rows][inputs]`.
     pub(crate) fn apply(&self, x: &[f32]) -> Vec<f32> {
-        let mut operand = Operand::EMPTY;
+        let mut operand = Operand::default();
         self.encode(x, None, &mut operand);
         let mut out = vec![0.0; x.len() / self.weights.inputs() * self.weights.outputs()];
-        self.multiply(&operand, Then::Store, &mut out);
+        self.multiply(&operand, Epilogue::Store, &mut out);
         out
     }
 
     /// `x`, normed first where there is a norm, as the left side of this product.
     pub(crate) fn encode(&self, x: &[f32], norm: Option<&Norm>, operand: &mut Operand) {
-        let norm = norm.map(|norm| NormOf {
+        let norm = norm.map(|norm| LayerNorm {
             weight: &norm.weight,
             bias: &norm.bias,
             eps: norm.eps,
@@ -187,12 +187,12 @@ impl Linear {
     }
 
     /// How many of so many rows had best be multiplied before others, if all that comes out is read again at once.
-    fn rows_kept(&self, rows: usize) -> usize {
-        self.weights.rows_kept(self.kernels, rows)
+    fn rows_in_cache(&self, rows: usize) -> usize {
+        self.weights.rows_in_cache(self.kernels, rows)
     }
 
     /// `then` of the product with what was encoded, into `out`, `[rows][outputs]`.
-    pub(crate) fn multiply(&self, x: &Operand, then: Then, out: &mut [f32]) {
+    pub(crate) fn multiply(&self, x: &Operand, then: Epilogue, out: &mut [f32]) {
         self.weights.multiply(self.kernels, x, then, out);
     }
 }
@@ -282,7 +282,7 @@ impl Norm {
     /// Every row of `x`, normed.
     pub(crate) fn apply(&self, x: &[f32]) -> Vec<f32> {
         let width = self.weight.len();
-        let norm = NormOf {
+        let norm = LayerNorm {
             weight: &self.weight,
             bias: &self.bias,
             eps: self.eps,
@@ -309,19 +309,20 @@ impl Mlp {
             operand, hidden, ..
         } = memory;
         let (inputs, outputs) = (self.first.inputs(), self.first.outputs());
-        let rows = self.first.rows_kept(x.len() / inputs);
+        let rows = self.first.rows_in_cache(x.len() / inputs);
         for x in x.chunks_mut(rows * inputs) {
             let hidden = sized(hidden, x.len() / inputs * outputs);
             self.first.encode(x, Some(norm), operand);
             self.first
-                .multiply(operand, Then::Activate(self.activation), hidden);
+                .multiply(operand, Epilogue::Activate(self.activation), hidden);
             self.second.encode(hidden, None, operand);
-            self.second.multiply(operand, Then::Add, x);
+            self.second.multiply(operand, Epilogue::Add, x);
         }
     }
 }
 
 /// What layers write to, one after another.
+#[derive(Default)]
 pub(crate) struct Memory {
     operand: Operand,
     query: Vec<f32>,
@@ -329,17 +330,6 @@ pub(crate) struct Memory {
     value: Vec<f32>,
     attended: Vec<f32>,
     hidden: Vec<f32>,
-}
-
-impl Memory {
-    pub(crate) const EMPTY: Self = Self {
-        operand: Operand::EMPTY,
-        query: Vec::new(),
-        key: Vec::new(),
-        value: Vec::new(),
-        attended: Vec::new(),
-        hidden: Vec::new(),
-    };
 }
 
 /// The first `length` values, whatever they are now.
@@ -459,13 +449,17 @@ impl Block {
         let norm = Some(&self.before_attention);
         let Memory { operand, .. } = memory;
         key.encode(x, norm, operand);
-        key.multiply(operand, Then::Store, sized(&mut memory.key, x.len()));
+        key.multiply(operand, Epilogue::Store, sized(&mut memory.key, x.len()));
         if !value.takes(operand) {
             value.encode(x, norm, operand);
         }
-        value.multiply(operand, Then::Store, sized(&mut memory.value, x.len()));
+        value.multiply(operand, Epilogue::Store, sized(&mut memory.value, x.len()));
         query.encode(asking, norm, operand);
-        query.multiply(operand, Then::Store, sized(&mut memory.query, asking.len()));
+        query.multiply(
+            operand,
+            Epilogue::Store,
+            sized(&mut memory.query, asking.len()),
+        );
     }
 
     /// What the tokens of one sequence are after this block, were each to attend to those whose
@@ -480,7 +474,7 @@ impl Block {
         } = &self.attention;
         value.encode(x, Some(&self.before_attention), &mut memory.operand);
         let mut values = vec![0.0; x.len()];
-        value.multiply(&memory.operand, Then::Store, &mut values);
+        value.multiply(&memory.operand, Epilogue::Store, &mut values);
         let tokens = 0..x.len() / value.inputs();
         let whole = std::slice::from_ref(&tokens);
         let mut attended = vec![0.0; x.len()];
@@ -528,7 +522,7 @@ impl Attention {
             &mut attended[..rows_of(queries) * width],
         );
         self.out.encode(attended, None, &mut memory.operand);
-        self.out.multiply(&memory.operand, Then::Add, x);
+        self.out.multiply(&memory.operand, Epilogue::Add, x);
     }
 }
 
@@ -557,20 +551,22 @@ pub(crate) fn attend_all(
     }
     let sequences = queries.par_iter().zip(keys).zip(parts);
     sequences.for_each(|((queries, keys), out)| {
-        let sequence = Sequence {
-            query: part(query, queries, width),
-            key: part(key, keys, width),
-            value: part(value, keys, width),
+        let input = AttentionInput {
+            query: view(query, queries, width),
+            key: view(key, keys, width),
+            value: view(value, keys, width),
+            width,
+            heads,
             causal: sight == Sight::Causal,
         };
         let Arithmetic { kernels, precision } = arithmetic;
-        attend(kernels, &sequence, width, heads, precision, out);
+        attend(kernels, &input, precision, out);
     });
 }
 
 /// Some rows of a matrix of this width.
-fn part<'a>(data: &'a [f32], rows: &Range<usize>, width: usize) -> Part<'a> {
-    Part {
+fn view<'a>(data: &'a [f32], rows: &Range<usize>, width: usize) -> MatrixView<'a> {
+    MatrixView {
         data: &data[rows.start * width..],
         rows: rows.len(),
         stride: width,

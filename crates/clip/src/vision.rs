@@ -180,7 +180,7 @@ impl VisionTower {
             x = norm.apply(&x);
         }
         stage::passes(&x);
-        let mut memory = Memory::EMPTY;
+        let mut memory = Memory::default();
         let tokens = self.tokens();
         let sequences: Vec<Range<usize>> = (0..images.len())
             .map(|i| i * tokens..(i + 1) * tokens)
@@ -228,7 +228,7 @@ impl VisionTower {
         if let Some(norm) = &self.norm_first {
             x = norm.apply(&x);
         }
-        let mut memory = Memory::EMPTY;
+        let mut memory = Memory::default();
         let tokens = 0..self.tokens();
         let whole = std::slice::from_ref(&tokens);
         let (last, blocks) = match (&self.head, self.blocks.split_last()) {

@@ -9,12 +9,12 @@ use super::timm::Trunk;
 use super::{Architecture, grid};
 use crate::Preprocess;
 use crate::clean::Clean;
-use crate::kernels::Activation;
 use crate::names::Scheme;
 use crate::preprocess::OneOrMore;
 use crate::text::{Projection, TextConfig, TextPool};
 use crate::transformer::{Shape, Sight};
 use crate::vision::{Pool, VisionConfig};
+use phototag_kernels::Activation;
 
 /// How open_clip cleans texts: as stated; else lower-cased for its own tokenizer, and not for
 /// those of the transformers library.

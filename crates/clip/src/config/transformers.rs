@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::{Architecture, grid};
 use crate::Preprocess;
 use crate::clean::Clean;
-use crate::kernels::Activation;
 use crate::names::Scheme;
 use crate::preprocess::{OneOrMore, PreprocessConfig, ResizeMode};
 use crate::text::{Projection, TextConfig, TextPool};
 use crate::transformer::{Shape, Sight};
 use crate::vision::{Pool, VisionConfig};
+use phototag_kernels::Activation;
 
 #[derive(Deserialize)]
 pub(super) struct File {

@@ -18,11 +18,11 @@ use self::visual::VisualGraph;
 use crate::clean::Clean;
 use crate::config::TokenizerOptions;
 use crate::files::Files;
-use crate::kernels::Precision;
 use crate::model::{Encoder, Positions};
 use crate::preprocess::PreprocessConfig;
 use crate::tokens::TextTokens;
 use crate::{Error, Prepared, Preprocess, Threads};
+use phototag_kernels::Precision;
 
 pub(crate) const VISUAL: &str = "visual/model.onnx";
 pub(crate) const TEXTUAL: &str = "textual/model.onnx";

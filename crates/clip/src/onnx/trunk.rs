@@ -11,8 +11,8 @@ use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProt
 
 use super::constants::{Constant, Constants};
 use crate::convolution::{Inverted, Layer, Map, Memory, Window};
-use crate::kernels::Depthwise;
 use crate::transformer::{Arithmetic, Linear};
+use phototag_kernels::Depthwise;
 
 /// No convolution of pictures has a wider window.
 const WIDEST_WINDOW: usize = 16;
@@ -48,7 +48,7 @@ impl Trunk {
 
     /// The maps whose means the rest of the graph takes, in their order.
     pub(super) fn maps(&self, picture: Map) -> Vec<Map> {
-        let mut memory = Memory::EMPTY;
+        let mut memory = Memory::default();
         let mut maps: Vec<Option<Map>> = vec![None; self.means.len()];
         let mut map = picture;
         for (behind, layer) in (1..).zip(&self.layers) {

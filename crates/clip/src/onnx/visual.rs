@@ -16,10 +16,10 @@ use super::graph::Graph;
 use super::trunk::{Trunk, mean};
 use crate::convolution::Map;
 use crate::files::Files;
-use crate::kernels::{Kernels, Precision};
 use crate::model::Positions;
 use crate::transformer::Arithmetic;
 use crate::{Error, Prepared, Preprocess, Threads};
+use phototag_kernels::{Kernels, Precision};
 
 /// A larger graph is left whole: to split it, it is read and copied.
 const LARGEST_SPLIT: u64 = 64 << 20;
@@ -129,7 +129,8 @@ impl VisualGraph {
             let mean = mean.map_err(|e| Error::run(&self.graph.path, e))?;
             Ok((*node, mean.into()))
         });
-        self.graph.run(inputs.collect::<Result<_, _>>()?, threads)
+        self.graph
+            .run(inputs.collect::<Result<_, Error>>()?, threads)
     }
 
     /// Maps from the graph.

@@ -15,11 +15,11 @@ use serde_json::{Map, Value, json};
 use super::{exact, json as fixture_json};
 use crate::config::{Architecture, Layout};
 use crate::files::Files;
-use crate::kernels::Activation;
 use crate::text::TextTower;
 use crate::transformer::Shape;
 use crate::vision::VisionTower;
 use crate::weights::Checkpoint;
+use phototag_kernels::Activation;
 
 const WORDS: usize = 8;
 const WEIGHTS: &str = "model.safetensors";

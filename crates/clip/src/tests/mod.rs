@@ -11,8 +11,8 @@ mod strings;
 
 use std::path::PathBuf;
 
-use crate::kernels::{Kernels, Precision};
 use crate::transformer::Arithmetic;
+use phototag_kernels::{Kernels, Precision};
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
