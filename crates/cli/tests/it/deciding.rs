@@ -166,7 +166,7 @@ fn tune_edits_thresholds_and_nothing_else() {
     folder.write("labels.json", LABELS);
     folder.run("tune", &[]).expect(0).says(&[
         "cross-validated on 10 labelled",
-        "No labels tell where to cut",
+        "come from scores alone",
     ]);
     folder.run("tune", &["--precision", "0.95"]).expect(0);
     for (arguments, part) in [
@@ -193,12 +193,12 @@ fn eval_judges_and_draws_its_page() {
     folder
         .run("eval", &[])
         .expect(2)
-        .says(&["nothing says what is right", "--sample 60"]);
+        .says(&["there is nothing to compare with", "--sample 60"]);
     folder.write("labels.json", LABELS);
     folder
         .run("eval", &[])
         .expect(0)
-        .says(&["Judged on 10 labelled photos", "Wildlife", "Wrote"]);
+        .says(&["corrections of 10 photos", "Wildlife", "Wrote"]);
     let page = folder.read(".phototag/eval.html");
     assert!(
         page.contains("<svg") && page.contains("<polyline"),
@@ -290,15 +290,15 @@ fn corrections_are_learned_used_and_forgotten() {
     folder
         .run("learn", &[])
         .expect(0)
-        .says(&["learned from 4 right and 10 wrong", "1 learned"]);
+        .says(&["learned from 4 positive and 10 negative", "1 learned"]);
     folder.run("tag", &[]).expect(0);
     let after = folder.read("tags.json");
     assert_ne!(before, after);
     let animal = folder.0.path().join("river-otter.jpg");
     run("explain", &animal, &[]).expect(0).says(&[
-        "learned from 4 right examples",
-        "number 1 of",
-        "pulled most by",
+        "learned from 4 positive examples",
+        "rank 1 of",
+        "best-matching prompt",
     ]);
     // By hand wins over what was learned.
     folder.write(
@@ -346,11 +346,11 @@ fn bad_labels_are_named() {
             "there is no photo \"nobody\"",
         ),
         ("[1]", 2, "something else than photos with their tags"),
-        (r#"{"macaws": ["wildlife"]}"#, 0, "Judged on 1 labelled"),
+        (r#"{"macaws": ["wildlife"]}"#, 0, "corrections of 1 photo;"),
         (
             r#"{"macaws": [], "guitarist": []}"#,
             0,
-            "Judged on 2 labelled",
+            "corrections of 2 photos",
         ),
     ];
     for (labels, code, part) in cases {
@@ -405,7 +405,7 @@ fn one_photo_is_enough_for_every_command() {
         .says(&["macaws"]);
     run("explain", &photo, &[])
         .expect(0)
-        .says(&["macaws: wildlife", "number 1 of 1"]);
+        .says(&["macaws: wildlife", "rank 1 of 1"]);
     run("explain", &folder.0.path().join("none.jpg"), &[]).expect(2);
 }
 
@@ -438,7 +438,7 @@ fn a_heatmap_lights_up_where_the_animal_is() {
         ];
         run("explain", &path, &arguments)
             .expect(0)
-            .says(&["where Wildlife lies"]);
+            .says(&["where Wildlife is"]);
         let lit = image::open(&heatmap).unwrap().into_rgb8();
         assert_eq!(lit.dimensions(), (900, 600));
         let light = |middle: u32| {

@@ -10,7 +10,7 @@ import { EXAMPLES, launch, open, phototag, remove, temporary } from "./browser.j
 test("a sample is marked by keyboard, saved, and judged", async () => {
   const folder = temporary();
   for (const name of ["guitarist", "river-otter", "resting-ape"]) copyFileSync(join(EXAMPLES, `${name}.jpg`), join(folder, `${name}.jpg`));
-  assert.match(phototag("eval", folder, "--sample", "3"), /Drew 3 photos/);
+  assert.match(phototag("eval", folder, "--sample", "3"), /Picked 3 photos/);
   const browser = await launch();
   try {
     const page = await open(browser);
