@@ -6,7 +6,7 @@ The starter is fitted on four folds and judges the fifth, as its model card desc
 (models/starter/evaluate.py): each photo's vector and scores come from a link that never saw it. The
 vectors of different folds differ by their standardisation alone. `left_out` are the scores of a category
 when neither its photos nor its paraphrases were used; the other score columns are the variants that the
-ambiguity table compares. The Rust harness (`bench/deciding) reads the file.
+ambiguity table compares. The Rust harness (`bench/deciding`) reads the file.
 """
 
 import argparse
