@@ -1,8 +1,7 @@
-//! Everything that can go wrong, as sentences for the person at the terminal.
+//! Everything that can go wrong with a model, as messages for the person at the terminal.
 //!
-//! Each starts with the path concerned (files in the binary are shown as `(built in)/...`), says
-//! what is wrong with it and, where there is one, the way out. Variants are what a program may
-//! want to treat differently, not one for each sentence.
+//! A message starts with the path concerned (`(built in)/...` for files in the program), says what is wrong with it and,
+//! if possible, what to do. A variant is something that a program may want to handle differently.
 
 use std::path::PathBuf;
 
@@ -12,15 +11,15 @@ use phototag_kernels::UnavailableKernels;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The folder or file is not there, or cannot be opened or read.
+    /// The folder or file does not exist, or cannot be opened or read.
     #[error("{}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The folder exists but holds no model of a known layout.
+    /// The folder exists but contains no model of a supported layout.
     #[error("{}: {reason}", path.display())]
     NotAModel {
         /// The folder.
@@ -40,7 +39,7 @@ pub enum Error {
         /// The pickled file in it.
         file: String,
     },
-    /// A file of the model contradicts its format, the other files, or what is supported.
+    /// A file of the model contradicts its format or the other files, or needs something that is not supported.
     #[error("{}: {reason}", path.display())]
     Invalid {
         /// The file.
@@ -51,23 +50,23 @@ pub enum Error {
     /// The environment variable `PHOTOTAG_KERNELS` names kernels that this processor does not have.
     #[error(transparent)]
     Kernels(#[from] UnavailableKernels),
-    /// A picture was prepared for another model.
+    /// An image was prepared for another model.
     #[error(
-        "picture {index} is {}x{} pixels, but this model takes {}x{}: prepare it with this \
-         model's own `Preprocess`", actual.0, actual.1, expected.0, expected.1
+        "image {index} is {}x{} pixels, but this model takes {}x{}: prepare it with this model's \
+         own `Preprocess`", actual.0, actual.1, expected.0, expected.1
     )]
     PictureSize {
-        /// Its place among the pictures given.
+        /// Its position among the images.
         index: usize,
         /// Its width and height.
         actual: (u32, u32),
         /// The model's width and height.
         expected: (u32, u32),
     },
-    /// The model was loaded but computing with it failed.
+    /// The model was loaded, but computing with it failed.
     #[error("{}: could not be run: {reason}", path.display())]
     Run {
-        /// The file that holds the failing part.
+        /// The file with the part that failed.
         path: PathBuf,
         /// What went wrong.
         reason: String,

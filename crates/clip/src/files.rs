@@ -1,8 +1,7 @@
-//! The files of a model: a folder, or bytes in the program.
+//! The files of a model, in a folder or in the program.
 //!
-//! Everything else asks here by name ("visual/model.onnx") and does not know which of the two it
-//! is. Small files are read with a limit, so that a lying or swapped file cannot take the memory;
-//! nothing here looks inside them.
+//! All other modules ask for files by name ("visual/model.onnx") and do not know which of the two it is. Small files are
+//! read with a limit, so that a wrong file cannot exhaust memory. Nothing here interprets contents.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -15,9 +14,10 @@ use crate::Error;
 /// A file in the program: its name within the model, and its bytes.
 pub(crate) type Embedded = (&'static str, &'static [u8]);
 
-/// No configuration or vocabulary comes near this (SigLIP 2's tokenizer.json has 34 MB).
-const LARGEST_TEXT_FILE: u64 = 256 << 20;
+/// Far more than any configuration or vocabulary has (SigLIP 2's tokenizer.json has 34 MB).
+const MAX_TEXT_BYTES: u64 = 256 << 20;
 
+/// Where a model's files are.
 #[derive(Clone)]
 pub(crate) enum Files {
     Folder(PathBuf),
@@ -25,7 +25,7 @@ pub(crate) enum Files {
 }
 
 impl Files {
-    /// The path to show for a file, also when it is in the program.
+    /// The path of a file in messages.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         match self {
             Self::Folder(folder) => folder.join(name),
@@ -40,7 +40,7 @@ impl Files {
         }
     }
 
-    /// Names of the files directly in `folder` ("" for the top), sorted, hidden ones left out.
+    /// The names of the files directly in `folder` ("" for the top), sorted, without hidden ones.
     pub(crate) fn list(&self, folder: &str) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
         match self {
@@ -49,7 +49,7 @@ impl Files {
                 let entries = std::fs::read_dir(&path).map_err(|e| Error::read(&path, e))?;
                 for entry in entries {
                     let entry = entry.map_err(|e| Error::read(&path, e))?;
-                    // Followed: the hub's cache keeps models as links to its blobs.
+                    // Links count as what they point to: the hub's cache links to its blobs.
                     if let Ok(name) = entry.file_name().into_string()
                         && !name.starts_with('.')
                         && entry.path().is_file()
@@ -74,11 +74,14 @@ impl Files {
         Ok(names)
     }
 
-    /// A file of text, whole.
+    /// The bytes of a text file.
     pub(crate) fn text(&self, name: &str) -> Result<Vec<u8>, Error> {
         let mut file = self.open(name)?;
-        if file.length > LARGEST_TEXT_FILE {
-            let reason = format!("has {} bytes, too many for such a file", file.length);
+        if file.length > MAX_TEXT_BYTES {
+            let reason = format!(
+                "has {} bytes; files of this kind may have at most {MAX_TEXT_BYTES}",
+                file.length
+            );
             return Err(Error::invalid(self.path(name), reason));
         }
         let mut bytes = vec![0; file.length as usize];
@@ -86,7 +89,7 @@ impl Files {
         Ok(bytes)
     }
 
-    /// A JSON file, parsed.
+    /// The contents of a JSON file.
     pub(crate) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
         serde_json::from_slice(&self.text(name)?).map_err(|e| Error::invalid(self.path(name), e))
     }
@@ -123,7 +126,7 @@ fn not_found() -> std::io::Error {
     std::io::Error::from(std::io::ErrorKind::NotFound)
 }
 
-/// An open file, read in blocks.
+/// An open file.
 pub(crate) struct OpenFile {
     pub(crate) path: PathBuf,
     pub(crate) length: u64,
@@ -136,7 +139,7 @@ pub(crate) enum Bytes {
 }
 
 impl OpenFile {
-    /// Fills `block` from the bytes at `offset`; all of them have to be there.
+    /// Fills `block` with the bytes from `offset` on. An error if the file is too short.
     pub(crate) fn read_at(&mut self, offset: u64, block: &mut [u8]) -> Result<(), Error> {
         let result = match &mut self.bytes {
             Bytes::File(file) => file

@@ -1,23 +1,22 @@
-//! A model's fingerprint: the same for the same files wherever they lie, another when a file or
-//! this engine's arithmetic changes. Vectors are kept under it.
+//! A model's fingerprint, under which vectors are stored: the same for the same files wherever they are, and another
+//! when a file or this crate's arithmetic changes.
 //!
-//! It has to cost milliseconds, so of a big file only its length and evenly spaced blocks count.
-//! That tells apart any two models that anybody publishes; it is no defence against somebody who
-//! edits weights between the blocks.
+//! It must take milliseconds only, so a large file is represented by its length and evenly spaced blocks. That
+//! distinguishes published models; it does not detect weights edited between the blocks.
 
 use crate::Error;
 use crate::files::Files;
 
-/// Raised whenever the same files give other vectors than before.
+/// Must be incremented whenever the same files give other vectors than before.
 const ENGINE_VERSION: u32 = 3;
 
-/// Files up to this size count whole.
+/// Files up to this size are hashed completely.
 const SMALL: u64 = 1 << 20;
-/// Of a bigger one, this many blocks count, from the first byte to the last.
+/// Blocks that are hashed of a larger file, spread from its first byte to its last.
 const BLOCKS: u64 = 64;
 const BLOCK_BYTES: u64 = 16 << 10;
 
-/// BLAKE3 over the engine's version and each file's name, length and content, as 64 hex digits.
+/// BLAKE3 over the engine's version and each file's name, length and contents, as 64 hex digits.
 pub(crate) fn fingerprint(
     files: &Files,
     names: &[String],

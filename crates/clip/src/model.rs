@@ -1,13 +1,13 @@
-//! A loaded model: one face for every engine.
+//! A loaded model, whatever engine runs it.
 //!
-//! An engine implements [`Encoder`]; what holds for all of them (sizes are checked, vectors have
-//! unit length) is here.
+//! An engine implements [`Engine`]. What holds for all engines is here: sizes are checked, and vectors have unit length.
 
-use crate::{Error, Prepared, Preprocess, Threads, vector};
+use crate::picture::{Prepared, Preprocess};
+use crate::{Error, Threads};
 
-/// What an engine does. Pictures have the size that its `preprocess` states; vectors have unit
-/// length and do not depend on what else is in the batch.
-pub(crate) trait Encoder: Send + Sync {
+/// What runs a model. Images have the size that `preprocess` states; vectors have unit length and do not depend on what
+/// else is in the batch.
+pub(crate) trait Engine: Send + Sync {
     fn dimensions(&self) -> usize;
     fn preprocess(&self) -> &Preprocess;
     fn embed_images(&self, images: &[Prepared], threads: &Threads) -> Result<Vec<Vec<f32>>, Error>;
@@ -15,83 +15,85 @@ pub(crate) trait Encoder: Send + Sync {
     fn images_together(&self) -> usize;
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error>;
 
-    /// See [`Model::embed_positions`]. Engines that cannot tell positions apart have none.
+    /// See [`Model::embed_positions`]. `None` for engines that cannot distinguish positions.
     fn embed_positions(&self, _image: &Prepared) -> Result<Option<Positions>, Error> {
         Ok(None)
     }
 }
 
-/// What a model sees at each place of a picture, as vectors in the space of all others.
+/// What a model sees at each position of an image, as vectors in the space of all others.
 #[derive(Clone, Debug)]
 pub struct Positions {
-    /// Places across and down; they cover the model's input evenly.
+    /// Positions across and down; they cover the model's input evenly.
     pub grid: [usize; 2],
     /// `[down][across][dimensions]`, row by row from the top left, each of unit length.
     pub vectors: Vec<Vec<f32>>,
 }
 
-/// A model in memory, from [`Source::load`](crate::Source::load). Its methods may be called from
-/// several threads at once; each uses all cores unless told otherwise.
+/// A model in memory, from [`Source::load`](crate::Source::load). Its methods may be called from several threads at once;
+/// each uses all cores unless it is given [`Threads`].
 pub struct Model {
-    encoder: Box<dyn Encoder>,
+    engine: Box<dyn Engine>,
 }
 
 impl Model {
-    pub(crate) fn new(encoder: impl Encoder + 'static) -> Self {
+    pub(crate) fn new(engine: impl Engine + 'static) -> Self {
         Self {
-            encoder: Box::new(encoder),
+            engine: Box::new(engine),
         }
     }
 
-    /// How many values a vector has: 512 for ViT-B-32, 768 for ViT-L-14 and SigLIP's base models.
+    /// The number of values in a vector: 512 for ViT-B-32, 768 for ViT-L-14 and SigLIP's base models.
     pub fn dimensions(&self) -> usize {
-        self.encoder.dimensions()
+        self.engine.dimensions()
     }
 
-    /// How the model wants its pictures.
+    /// How the model's images are prepared.
     pub fn preprocess(&self) -> &Preprocess {
-        self.encoder.preprocess()
+        self.engine.preprocess()
     }
 
-    /// One vector a picture, in order, `[images][dimensions]`, each of unit length. A picture's
-    /// vector does not depend on the others given with it, nor on the number of threads. The same
-    /// as open_clip's `encode_image(..., normalize=True)`.
+    /// One vector per image, in order, `[images][dimensions]`, each of unit length. The vector of an image depends neither
+    /// on the other images of the call nor on the number of threads. It equals that of open_clip's
+    /// `encode_image(..., normalize=True)`.
     ///
     /// # Errors
-    /// [`Error::PictureSize`] if a picture was prepared for another model, [`Error::Run`] if the
-    /// model cannot compute, or computes a vector without direction (zero, or not finite).
+    /// [`Error::PictureSize`] if an image was prepared for another model, [`Error::Run`] if the model cannot compute, or
+    /// computes a vector of length zero or with values that are not finite.
     pub fn embed_images(&self, images: &[Prepared]) -> Result<Vec<Vec<f32>>, Error> {
         self.embed_images_on(&Threads::all(), images)
     }
 
-    /// The same on the threads that are given.
+    /// Does the same on the given threads.
     ///
     /// # Errors
-    /// As [`embed_images`](Self::embed_images).
+    /// As for [`embed_images`](Self::embed_images).
     pub fn embed_images_on(
         &self,
         threads: &Threads,
         images: &[Prepared],
     ) -> Result<Vec<Vec<f32>>, Error> {
         self.check_sizes(images)?;
-        self.encoder.embed_images(images, threads)
+        self.engine.embed_images(images, threads)
     }
 
-    /// How many pictures one thread had best be given together; more gain nothing.
+    /// The number of images to give to one thread in one call. More gain nothing.
     pub fn images_together(&self) -> usize {
-        self.encoder.images_together()
+        self.engine.images_together()
     }
 
-    /// What the model sees at each place of a picture; `None` if it cannot tell.
+    /// What the model sees at each position of an image; `None` if it cannot distinguish positions.
     ///
-    /// A class-token tower's last layer attends by values instead of queries and keys, without its
-    /// residual connection and MLP, and every patch then goes the class token's way: CLIP Surgery
-    /// (Li et al., arXiv:2304.05653) and ClearCLIP (Lan et al., arXiv:2407.12442), who found that
-    /// queries and keys of the last layer mix patches up. With attention pooling, each patch is pooled
-    /// alone, as in MaskCLIP (Zhou et al., arXiv:2112.01071).
+    /// In a tower with a class token, the last block attends by values instead of queries and keys, without residual
+    /// connection and MLP, and then every patch is treated as the class token would be: CLIP Surgery (Li et al.,
+    /// arXiv:2304.05653) and ClearCLIP (Lan et al., arXiv:2407.12442) found that queries and keys of the last block mix
+    /// patches up. With attention pooling, each patch is pooled alone, as in MaskCLIP (Zhou et al., arXiv:2112.01071).
+    ///
+    /// # Errors
+    /// As for [`embed_images`](Self::embed_images).
     pub fn embed_positions(&self, image: &Prepared) -> Result<Option<Positions>, Error> {
         self.check_sizes(std::slice::from_ref(image))?;
-        self.encoder.embed_positions(image)
+        self.engine.embed_positions(image)
     }
 
     fn check_sizes(&self, images: &[Prepared]) -> Result<(), Error> {
@@ -109,19 +111,19 @@ impl Model {
         Ok(())
     }
 
-    /// One vector a text, in order, `[texts][dimensions]`, each of unit length; its dot product
-    /// with a picture's is their cosine similarity. The same as open_clip's tokenizer followed by
-    /// `encode_text(..., normalize=True)`: a text is cleaned as open_clip cleans it, whichever
-    /// library the files are of, and one longer than the model's context (77 tokens for CLIP, 64
-    /// for most of SigLIP) is cut there, its closing token kept. What ftfy does for wrongly
-    /// decoded text ("cafÃ©") is left out.
+    /// One vector per text, in order, `[texts][dimensions]`, each of unit length. Its dot product with an image's vector is
+    /// their cosine similarity.
+    ///
+    /// It equals that of open_clip's tokenizer followed by `encode_text(..., normalize=True)`. Texts are cleaned as
+    /// open_clip cleans them, whichever library the files are from, except that wrongly decoded text ("cafÃ©") is not
+    /// repaired. A text longer than the model's context (77 tokens for CLIP, 64 for most of SigLIP) is truncated, and
+    /// keeps its closing token.
     ///
     /// # Errors
-    /// [`Error::Run`] if the tokenizer fails, gives ids that the model does not have, or the model
-    /// cannot compute.
+    /// [`Error::Run`] if the tokenizer fails or returns ids that the model does not have, or if the model cannot compute.
     pub fn embed_texts(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Vec<f32>>, Error> {
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-        self.encoder.embed_texts(&texts)
+        self.engine.embed_texts(&texts)
     }
 }
 
@@ -130,9 +132,4 @@ impl std::fmt::Debug for Model {
         let (width, height) = self.preprocess().size();
         write!(f, "Model({width}x{height} -> {})", self.dimensions())
     }
-}
-
-/// `values` at unit length; `None` if they have no direction.
-pub(crate) fn unit_vector(mut values: Vec<f32>) -> Option<Vec<f32>> {
-    vector::normalise(&mut values).then_some(values)
 }

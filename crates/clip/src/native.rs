@@ -1,32 +1,32 @@
-//! Models with weights in safetensors, computed by this crate's own towers in f32.
+//! Models with weights in safetensors, run by this crate's own towers.
 //!
-//! A batch is cut into chunks of a few hundred tokens: enough rows for the matrix products, few
-//! enough to stay in cache. Chunks run at once on the threads of the pool. No row of a product
-//! depends on the others, so neither the cuts nor the number of threads show in a vector.
+//! A batch is divided into chunks of a few hundred tokens: enough rows for the matrix products, few enough to stay in the
+//! cache. Chunks run concurrently on the threads of the pool. No row of a product depends on the others, so neither the
+//! division nor the number of threads affects a vector.
 
-use std::mem;
 use std::sync::OnceLock;
 
+use phototag_kernels::{Kernels, Precision};
 use rayon::prelude::*;
 
+use crate::checkpoint::{
+    Checkpoint, FromPacked, FromTensors, Layers, PackedFile, PackedWriter, Packing,
+};
 use crate::config::{Architecture, Layout};
 use crate::files::Files;
-use crate::model::{Encoder, Positions, unit_vector};
-use crate::packed::{Packed, PackedFile, Writing};
-use crate::text::TextTower;
-use crate::tokens::TextTokens;
-use crate::transformer::Arithmetic;
-use crate::vision::VisionTower;
-use crate::weights::Checkpoint;
-use crate::{Error, Prepared, Preprocess, Threads};
-use phototag_kernels::{Kernels, Precision};
+use crate::model::{Engine, Positions};
+use crate::picture::{Prepared, Preprocess};
+use crate::towers::{Arithmetic, TextTower, VisionTower};
+use crate::vector::{self, normalised};
+use crate::words::TextTokens;
+use crate::{Error, Threads};
 
-/// Rows that a chunk aims at.
-const TOKENS_A_CHUNK: usize = 256;
+/// Tokens per chunk.
+const CHUNK_TOKENS: usize = 256;
 
-/// Sequences of so many tokens that make a chunk.
+/// Sequences of `tokens` tokens per chunk.
 fn together(tokens: usize) -> usize {
-    (TOKENS_A_CHUNK / tokens.max(1)).max(1)
+    (CHUNK_TOKENS / tokens.max(1)).max(1)
 }
 
 /// Two towers and what is needed to feed them.
@@ -36,51 +36,89 @@ pub(crate) struct NativeModel {
     arithmetic: Arithmetic,
     architecture: Architecture,
     tokens: TextTokens,
-    vision: Tower<VisionTower>,
-    text: Tower<TextTower>,
+    vision: Slot<VisionTower>,
+    text: Slot<TextTower>,
 }
 
-/// A tower, in memory once it was needed.
-struct Tower<T> {
-    read: OnceLock<T>,
+/// A tower that is read when it is first needed.
+struct Slot<T> {
+    tower: OnceLock<T>,
     packed: Option<PackedFile>,
 }
 
-impl<T> Tower<T> {
-    /// From its packed weights, if they are kept.
-    fn read_kept(
-        &self,
-        checkpoint: &mut Checkpoint,
-        read: impl Fn(&mut Checkpoint) -> Result<T, Error>,
-    ) -> Option<T> {
-        checkpoint.packed = Packed::Read(self.packed.as_ref()?.read()?);
-        let tower = read(checkpoint);
-        let kept = mem::replace(&mut checkpoint.packed, Packed::Nowhere);
-        matches!(kept, Packed::Read(kept) if kept.was_all()).then_some(tower.ok()?)
+/// A tower of a model.
+trait Tower: Sized {
+    fn read(model: &NativeModel, layers: &mut impl Layers) -> Result<Self, Error>;
+}
+
+impl Tower for VisionTower {
+    fn read(model: &NativeModel, layers: &mut impl Layers) -> Result<Self, Error> {
+        let Architecture {
+            vision, preprocess, ..
+        } = &model.architecture;
+        Self::read(layers, vision, preprocess, model.arithmetic)
+    }
+}
+
+impl Tower for TextTower {
+    fn read(model: &NativeModel, layers: &mut impl Layers) -> Result<Self, Error> {
+        Self::read(layers, &model.architecture.text, model.arithmetic.float())
+    }
+}
+
+impl<T: Tower> Slot<T> {
+    fn new(packed: Option<PackedFile>) -> Self {
+        Self {
+            tower: OnceLock::new(),
+            packed,
+        }
     }
 
-    /// From its tensors, with its packed weights if they are to be kept.
+    /// Two threads that need the tower at the same time may both read it: no lock is held while the threads of the pool
+    /// work.
+    fn get(&self, model: &NativeModel) -> Result<&T, Error> {
+        if let Some(tower) = self.tower.get() {
+            return Ok(tower);
+        }
+        let mut checkpoint = model.checkpoint()?;
+        if let Some(tower) = self.read_packed(model, &mut checkpoint) {
+            return Ok(self.tower.get_or_init(|| tower));
+        }
+        let (tower, packed) = self.read_tensors(model, &mut checkpoint)?;
+        if let Some(packed) = packed {
+            packed.finish();
+        }
+        Ok(self.tower.get_or_init(|| tower))
+    }
+
+    /// Reads the tower from its packed file, if there is a valid one.
+    fn read_packed(&self, model: &NativeModel, checkpoint: &mut Checkpoint) -> Option<T> {
+        let mut layers = FromPacked::new(checkpoint, self.packed.as_ref()?.read()?);
+        let tower = T::read(model, &mut layers).ok()?;
+        layers.was_complete().then_some(tower)
+    }
+
+    /// Reads the tower from its tensors. Also returns a new packed file, if there is to be one.
     fn read_tensors(
         &self,
+        model: &NativeModel,
         checkpoint: &mut Checkpoint,
-        read: impl Fn(&mut Checkpoint) -> Result<T, Error>,
-    ) -> Result<(T, Option<Box<Writing>>), Error> {
+    ) -> Result<(T, Option<PackedWriter>), Error> {
         let length = checkpoint.length();
-        if let Some(writing) = self.packed.as_ref().and_then(|file| file.write(length)) {
-            checkpoint.packed = Packed::Written(writing);
+        match self.packed.as_ref().and_then(|file| file.write(length)) {
+            None => Ok((T::read(model, &mut FromTensors(checkpoint))?, None)),
+            Some(packed) => {
+                let mut layers = Packing::new(checkpoint, packed);
+                let tower = T::read(model, &mut layers)?;
+                Ok((tower, Some(layers.into_file())))
+            }
         }
-        let tower = read(checkpoint)?;
-        let writing = match mem::replace(&mut checkpoint.packed, Packed::Nowhere) {
-            Packed::Written(writing) => Some(writing),
-            _ => None,
-        };
-        Ok((tower, writing))
     }
 }
 
 impl NativeModel {
-    /// Reads and checks everything. With a `fingerprint` towers are kept packed; if one is, all was checked
-    /// before, and each is read when it is first needed.
+    /// Reads and checks everything. With a `fingerprint`, towers are stored packed; if one is stored already, everything
+    /// has been checked before, and each tower is read when it is first needed.
     pub(crate) fn load(
         files: &Files,
         layout: Layout,
@@ -93,22 +131,18 @@ impl NativeModel {
         };
         let architecture = layout.architecture(files)?;
         let (context, clean) = (architecture.text.context, architecture.clean);
-        let packed = |tower, arithmetic| match (files, fingerprint) {
+        let float = arithmetic.float().precision;
+        let packed = |tower, precision| match (files, fingerprint) {
             (Files::Folder(folder), Some(fingerprint)) => {
-                Some(PackedFile::new(folder, fingerprint, tower, arithmetic))
+                let precisions = [precision, float];
+                Some(PackedFile::new(folder, fingerprint, tower, precisions))
             }
             _ => None,
         };
         let model = Self {
             tokens: TextTokens::read(files, "", context, clean)?,
-            vision: Tower {
-                read: OnceLock::new(),
-                packed: packed("vision", arithmetic),
-            },
-            text: Tower {
-                read: OnceLock::new(),
-                packed: packed("text", arithmetic.careful()),
-            },
+            vision: Slot::new(packed("vision", precision)),
+            text: Slot::new(packed("text", float)),
             files: files.clone(),
             layout,
             arithmetic,
@@ -121,73 +155,29 @@ impl NativeModel {
         Ok(model)
     }
 
-    /// Both towers, of a checkpoint that has nothing else.
+    /// Reads both towers, and checks that the checkpoint contains nothing else.
     fn read_all(&self) -> Result<(), Error> {
         let mut checkpoint = self.checkpoint()?;
-        let (vision, new_vision) = self
-            .vision
-            .read_tensors(&mut checkpoint, |from| self.read_vision(from))?;
-        let (text, new_text) = self
-            .text
-            .read_tensors(&mut checkpoint, |from| self.read_text(from))?;
+        let (vision, vision_file) = self.vision.read_tensors(self, &mut checkpoint)?;
+        let (text, text_file) = self.text.read_tensors(self, &mut checkpoint)?;
         checkpoint.finish()?;
-        for writing in [new_vision, new_text].into_iter().flatten() {
-            writing.finish();
+        for packed in [vision_file, text_file].into_iter().flatten() {
+            packed.finish();
         }
-        self.vision.read.get_or_init(|| vision);
-        self.text.read.get_or_init(|| text);
+        self.vision.tower.get_or_init(|| vision);
+        self.text.tower.get_or_init(|| text);
         Ok(())
-    }
-
-    fn vision(&self) -> Result<&VisionTower, Error> {
-        self.tower(&self.vision, |checkpoint| self.read_vision(checkpoint))
-    }
-
-    fn text(&self) -> Result<&TextTower, Error> {
-        self.tower(&self.text, |checkpoint| self.read_text(checkpoint))
-    }
-
-    /// Two that ask at once may both read it; no lock is held while the threads of the pool work.
-    fn tower<'a, T>(
-        &'a self,
-        tower: &'a Tower<T>,
-        read: impl Fn(&mut Checkpoint) -> Result<T, Error>,
-    ) -> Result<&'a T, Error> {
-        if let Some(tower) = tower.read.get() {
-            return Ok(tower);
-        }
-        let mut checkpoint = self.checkpoint()?;
-        if let Some(kept) = tower.read_kept(&mut checkpoint, &read) {
-            return Ok(tower.read.get_or_init(|| kept));
-        }
-        let (new, writing) = tower.read_tensors(&mut checkpoint, &read)?;
-        if let Some(writing) = writing {
-            writing.finish();
-        }
-        Ok(tower.read.get_or_init(|| new))
     }
 
     fn checkpoint(&self) -> Result<Checkpoint, Error> {
         Checkpoint::open(&self.files, self.layout.weights())
     }
 
-    fn read_vision(&self, checkpoint: &mut Checkpoint) -> Result<VisionTower, Error> {
-        let Architecture {
-            vision, preprocess, ..
-        } = &self.architecture;
-        VisionTower::read(checkpoint, vision, preprocess, self.arithmetic)
-    }
-
-    fn read_text(&self, checkpoint: &mut Checkpoint) -> Result<TextTower, Error> {
-        let arithmetic = self.arithmetic.careful();
-        TextTower::read(checkpoint, &self.architecture.text, arithmetic)
-    }
-
     fn failed(&self, reason: impl ToString) -> Error {
         Error::run(self.files.path(self.layout.weights()), reason)
     }
 
-    /// `chunk` of the items at a time, several at once.
+    /// Embeds items of `tokens` tokens in chunks, several concurrently.
     fn in_chunks<T: Sync>(
         &self,
         items: &[T],
@@ -212,11 +202,11 @@ impl NativeModel {
     }
 
     fn unit(&self, values: &[f32]) -> Result<Vec<f32>, Error> {
-        unit_vector(values.to_vec()).ok_or_else(|| self.failed("gave a vector without direction"))
+        normalised(values.to_vec()).ok_or_else(|| self.failed(vector::NO_LENGTH))
     }
 }
 
-impl Encoder for NativeModel {
+impl Engine for NativeModel {
     fn dimensions(&self) -> usize {
         self.architecture.dimensions
     }
@@ -226,7 +216,7 @@ impl Encoder for NativeModel {
     }
 
     fn embed_images(&self, images: &[Prepared], threads: &Threads) -> Result<Vec<Vec<f32>>, Error> {
-        let vision = self.vision()?;
+        let vision = self.vision.get(self)?;
         let embed = |images: &[Prepared]| Ok(vision.embed(images));
         self.in_chunks(images, vision.tokens(), threads, embed)
     }
@@ -236,7 +226,7 @@ impl Encoder for NativeModel {
     }
 
     fn embed_positions(&self, image: &Prepared) -> Result<Option<Positions>, Error> {
-        let vision = self.vision()?;
+        let vision = self.vision.get(self)?;
         let values = Threads::all().run(|| vision.embed_positions(image));
         let vectors = values
             .chunks_exact(self.dimensions())
@@ -247,10 +237,10 @@ impl Encoder for NativeModel {
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error> {
-        let tower = self.text()?;
+        let tower = self.text.get(self)?;
         let ids = texts
             .iter()
-            .map(|text| match tower.wants_padding() {
+            .map(|text| match tower.needs_padding() {
                 true => self.tokens.padded_ids(text),
                 false => self.tokens.ids(text),
             })

@@ -1,29 +1,34 @@
-//! The bank of reference vectors that a model may carry beside its weights.
+//! The reference images that a model may carry beside its weights, as vectors.
 //!
-//! A similarity means little until one knows what is usual for its prompt. The bank holds this
-//! model's own vectors of a few hundred ordinary photos, so that a program with no photos yet
-//! can ask. Using it is the program's business.
+//! A similarity means little without knowing what is usual for its prompt. The vectors of a few hundred ordinary photos
+//! let a program that has no photos yet estimate it. How they are used is up to the program.
+
+use std::collections::BTreeMap;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 
 use crate::Error;
+use crate::checkpoint::floats;
 use crate::files::Files;
-use crate::number::floats;
+use crate::vector::normalised;
 
-pub(crate) const FILE: &str = "reference.safetensors";
+const FILE: &str = "reference.safetensors";
+
+/// The tensor of the vectors; all others are measures.
+const VECTORS: &str = "image_vectors";
 
 /// Vectors of ordinary photos, made with the model they come with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
-    /// Unit-length image vectors, `[photos][dimensions]`.
+    /// Image vectors of unit length, `[photos][dimensions]`.
     pub image_vectors: Vec<Vec<f32>>,
-    /// How monochrome each of the photos is, `[photos]`, on the scale of whoever made the bank.
-    pub monochrome: Option<Vec<f32>>,
+    /// What else was measured on each photo, `[photos]`, by the measure's name.
+    pub measures: BTreeMap<String, Vec<f32>>,
 }
 
-/// Reads the bank: tensor `image_vectors` `[N, D]` and, optionally, `monochrome` `[N]`, as f16,
-/// bf16 or f32. `None` if the model carries none.
+/// Reads the tensor `image_vectors`, `[N, D]`, and any number of measures, `[N]`, as f16, bf16 or f32. `None` if the model
+/// carries no reference images.
 pub(crate) fn read(files: &Files) -> Result<Option<Reference>, Error> {
     if !files.exists(FILE) {
         return Ok(None);
@@ -36,50 +41,40 @@ pub(crate) fn read(files: &Files) -> Result<Option<Reference>, Error> {
 
 fn parse(bytes: &[u8]) -> Result<Reference, String> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
-    let vectors = tensors.tensor("image_vectors").map_err(|e| e.to_string())?;
+    let vectors = tensors.tensor(VECTORS).map_err(|e| e.to_string())?;
     let &[count, dimensions] = vectors.shape() else {
-        return Err(format!(
-            "image_vectors has shape {:?}, not [N, D]",
-            vectors.shape()
-        ));
+        let shape = vectors.shape();
+        return Err(format!("{VECTORS} has shape {shape:?}, not [N, D]"));
     };
     if count == 0 || dimensions == 0 {
-        return Err("image_vectors is empty".into());
+        return Err(format!("{VECTORS} is empty"));
     }
-    let image_vectors: Vec<Vec<f32>> = finite("image_vectors", &vectors)?
+    // Unit length again, after rounding to half precision.
+    let image_vectors = finite(VECTORS, &vectors)?
         .chunks_exact(dimensions)
-        .map(unit)
+        .map(|vector| normalised(vector.to_vec()).unwrap_or_else(|| vector.to_vec()))
         .collect();
-    let monochrome = match tensors.tensor("monochrome") {
-        Ok(tensor) if tensor.shape() == [count] => Some(finite("monochrome", &tensor)?),
-        Ok(tensor) => {
-            return Err(format!(
-                "monochrome has shape {:?}, not [{count}]",
-                tensor.shape()
-            ));
+    let mut measures = BTreeMap::new();
+    for (name, tensor) in tensors.iter().filter(|(name, _)| *name != VECTORS) {
+        if tensor.shape() != [count] {
+            let shape = tensor.shape();
+            return Err(format!("{name} has shape {shape:?}, not [{count}]"));
         }
-        Err(_) => None,
-    };
+        measures.insert(name.to_owned(), finite(name, &tensor)?);
+    }
     Ok(Reference {
         image_vectors,
-        monochrome,
+        measures,
     })
 }
 
 fn finite(name: &str, tensor: &TensorView) -> Result<Vec<f32>, String> {
-    let values = floats(tensor.dtype(), tensor.data()).map_err(|e| format!("{name}: {e}"))?;
+    let values = floats(tensor.dtype(), tensor.data()).map_err(|e| format!("{name} {e}"))?;
     if values.iter().all(|v| v.is_finite()) {
         Ok(values)
     } else {
-        Err(format!("{name} holds a value that is not a number"))
+        Err(format!("{name} has NaN or infinite values"))
     }
-}
-
-/// Unit length again after rounding to half precision.
-fn unit(vector: &[f32]) -> Vec<f32> {
-    let mut vector = vector.to_vec();
-    crate::vector::normalise(&mut vector);
-    vector
 }
 
 #[cfg(test)]
@@ -87,7 +82,7 @@ mod tests {
     use super::*;
     use safetensors::Dtype;
 
-    fn bank(tensors: &[(&str, Dtype, Vec<usize>, Vec<u8>)]) -> Result<Reference, String> {
+    fn reference(tensors: &[(&str, Dtype, Vec<usize>, Vec<u8>)]) -> Result<Reference, String> {
         let views = tensors.iter().map(|(name, dtype, shape, data)| {
             (
                 *name,
@@ -105,32 +100,40 @@ mod tests {
     }
 
     #[test]
-    fn reads_vectors_and_monochrome() {
+    fn reads_vectors_and_all_measures_by_name() {
         let vectors = (
-            "image_vectors",
+            VECTORS,
             Dtype::F16,
             vec![2, 2],
             halves(&[3.0, 4.0, 0.0, 2.0]),
         );
-        let grey = [0.5f32, 0.25]
-            .iter()
-            .flat_map(|v| v.to_le_bytes())
-            .collect();
-        let read = bank(&[vectors, ("monochrome", Dtype::F32, vec![2], grey)]).expect("good");
+        let values = [0.5f32, 0.25];
+        let grey = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let night = halves(&[1.0, 0.0]);
+        let read = reference(&[
+            vectors,
+            ("monochrome", Dtype::F32, vec![2], grey),
+            ("night", Dtype::F16, vec![2], night),
+        ]);
+        let read = read.expect("valid");
         assert_eq!(read.image_vectors[1], [0.0, 1.0]);
         assert!((read.image_vectors[0][0] - 0.6).abs() < 1e-6);
-        assert_eq!(read.monochrome, Some(vec![0.5, 0.25]));
+        assert_eq!(read.measures["monochrome"], values);
+        assert_eq!(read.measures["night"], [1.0, 0.0]);
+        assert_eq!(read.measures.len(), 2);
     }
 
     #[test]
     fn refuses_what_does_not_fit() {
-        let flat = bank(&[("image_vectors", Dtype::F16, vec![4], halves(&[1.0; 4]))]);
+        let flat = reference(&[(VECTORS, Dtype::F16, vec![4], halves(&[1.0; 4]))]);
         assert!(flat.expect_err("not a matrix").contains("[N, D]"));
-        let nan = bank(&[("image_vectors", Dtype::F16, vec![1, 1], halves(&[f32::NAN]))]);
-        assert!(nan.expect_err("not a number").contains("not a number"));
-        let vectors = ("image_vectors", Dtype::F16, vec![2, 1], halves(&[1.0; 2]));
-        let short = bank(&[vectors, ("monochrome", Dtype::F16, vec![1], halves(&[1.0]))]);
-        assert!(short.expect_err("one too few").contains("monochrome"));
+        let nan = reference(&[(VECTORS, Dtype::F16, vec![1, 1], halves(&[f32::NAN]))]);
+        assert!(nan.expect_err("not a number").contains("NaN"));
+        let vectors = || (VECTORS, Dtype::F16, vec![2, 1], halves(&[1.0; 2]));
+        let short = reference(&[vectors(), ("night", Dtype::F16, vec![1], halves(&[1.0]))]);
+        assert!(short.expect_err("one too few").contains("night"));
+        let integers = reference(&[vectors(), ("night", Dtype::U8, vec![2], vec![1, 2])]);
+        assert!(integers.expect_err("integers").contains("night has type"));
         assert!(parse(b"\xff\xff\xff\xff\xff\xff\xff\x7f{}").is_err());
     }
 }

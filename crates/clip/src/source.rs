@@ -1,21 +1,21 @@
-//! Finding a model: which layout a folder has, or why it is none.
+//! Finding a model: which layout a folder has, or why it holds no model.
 //!
-//! A [`Source`] is cheap: it looks at names only. What the files contain is checked when the
-//! model is loaded.
+//! A [`Source`] looks at names only. The contents of files are checked when the model is loaded.
 
 use std::path::Path;
+
+use phototag_kernels::Precision;
 
 use crate::config::Layout;
 use crate::files::Files;
 use crate::native::NativeModel;
 use crate::onnx::{self, OnnxPair};
 use crate::{Error, Model, Reference, fingerprint, reference};
-use phototag_kernels::Precision;
 
-/// Where a model's files are: found and seen to be a model of a known layout, but not loaded.
+/// The files of a model: found and recognised as a supported layout, but not loaded.
 ///
-/// Files are memory-mapped while a model is in use, so a folder in use must not be written to;
-/// replace a model by renaming a new folder into place.
+/// Files are memory-mapped while a model is in use, so do not write to a folder in use. Replace a model by renaming a new
+/// folder into place.
 #[derive(Clone)]
 pub struct Source {
     files: Files,
@@ -23,22 +23,23 @@ pub struct Source {
 }
 
 impl Source {
-    /// The model in the folder `path`: one as open_clip publishes it (`open_clip_config.json`,
-    /// `open_clip_model.safetensors`, `tokenizer.json`), as transformers does (`config.json`,
-    /// `model.safetensors`, `preprocessor_config.json`, `tokenizer.json`), or a pair of ONNX graphs
-    /// (`visual/model.onnx`, `visual/preprocess_cfg.json`, `textual/model.onnx`,
-    /// `textual/tokenizer.json`, `config.json`). Weights may be in several files
-    /// (`model.safetensors.index.json`), and a CLIP tokenizer in its older form (`vocab.json`,
-    /// `merges.txt`).
+    /// The model in the folder `path`. Three layouts are supported:
+    ///
+    /// - open_clip: `open_clip_config.json`, `open_clip_model.safetensors`, `tokenizer.json`;
+    /// - transformers: `config.json`, `model.safetensors`, `preprocessor_config.json`, `tokenizer.json`;
+    /// - a pair of ONNX graphs: `visual/model.onnx`, `visual/preprocess_cfg.json`, `textual/model.onnx`,
+    ///   `textual/tokenizer.json`, `config.json`.
+    ///
+    /// Weights may be in several files (`model.safetensors.index.json`), and a CLIP tokenizer may have its older form
+    /// (`vocab.json`, `merges.txt`).
     ///
     /// # Errors
-    /// [`Error::Read`] if there is no such folder, [`Error::Pickled`] if the only weights are
-    /// pickles, [`Error::NotAModel`] with the reason otherwise.
+    /// [`Error::Read`] if the folder does not exist, [`Error::Pickled`] if the only weights are pickles,
+    /// [`Error::NotAModel`] with the reason otherwise.
     pub fn folder(path: &Path) -> Result<Self, Error> {
         let metadata = std::fs::metadata(path).map_err(|e| Error::read(path, e))?;
         if !metadata.is_dir() {
-            let reason = "is a file; a model is a folder that holds configuration, weights and \
-                          tokenizer"
+            let reason = "is a file; a model is a folder with configuration, weights and tokenizer"
                 .to_owned();
             return Err(Error::NotAModel {
                 path: path.into(),
@@ -48,8 +49,8 @@ impl Source {
         Self::find(Files::Folder(path.into()))
     }
 
-    /// A model in the program: the files of a model folder, by their names in it
-    /// (`("visual/model.onnx", &[...])`). Nothing is copied.
+    /// A model in the program: the files of a model folder by their names in it, `("visual/model.onnx", &[...])`. Nothing
+    /// is copied.
     ///
     /// # Errors
     /// As for [`Source::folder`].
@@ -62,11 +63,13 @@ impl Source {
         Ok(Self { files, kind })
     }
 
-    /// 64 hex digits that are the same for the same files, wherever they are, and others when
-    /// vectors may be others: BLAKE3 over an engine version and each file's name, length and
-    /// content. Of a file over 1 MiB, 64 evenly spaced blocks of 16 KiB stand for its content, so
-    /// it takes milliseconds whatever the model's size. The bank of reference vectors is left
-    /// out, since vectors do not depend on it. Of precisions, `Int8` has a fingerprint of its own.
+    /// 64 hex digits that are the same for the same files, wherever they are, and others if vectors may differ: BLAKE3
+    /// over an engine version and each file's name, length and contents. Of a file over 1 MiB, only 64 evenly spaced
+    /// blocks of 16 KiB are hashed, so that it takes milliseconds whatever the model's size. Reference images are left
+    /// out, because vectors do not depend on them. `Int8` has a fingerprint of its own; the other precisions share one.
+    ///
+    /// # Errors
+    /// [`Error::Read`] or [`Error::Invalid`] if a file cannot be read.
     pub fn fingerprint(&self, precision: Precision) -> Result<String, Error> {
         let (names, quantised) = match self.kind {
             Kind::Onnx => (onnx::relevant_files(&self.files)?, false),
@@ -78,22 +81,28 @@ impl Source {
         fingerprint::fingerprint(&self.files, &names, quantised)
     }
 
-    /// The bank of reference vectors that the model carries, if it does
-    /// (`reference.safetensors`), without loading the model.
+    /// The reference images that the model carries in `reference.safetensors`, if it does. The model is not loaded.
+    ///
+    /// # Errors
+    /// [`Error::Read`] or [`Error::Invalid`] if the file cannot be read.
     pub fn reference(&self) -> Result<Option<Reference>, Error> {
         reference::read(&self.files)
     }
 
-    /// Loads the model: reads and checks everything. ONNX graphs are computed as they are,
-    /// whatever the precision.
+    /// Loads the model: reads and checks everything. ONNX graphs are computed as they are, whatever the precision.
+    ///
+    /// # Errors
+    /// [`Error::Read`] or [`Error::Invalid`] with the file that cannot be used, [`Error::Kernels`].
     pub fn load(&self, precision: Precision) -> Result<Model, Error> {
         self.load_with(precision, false)
     }
 
-    /// The same, with the model's packed weights in `.phototag` in its folder: written there by the
-    /// first load, if they are large and the folder can be written to, and mapped by later ones, which
-    /// take milliseconds and read a tower when it is first needed. They are rebuilt whenever they do not
-    /// fit the model or are damaged.
+    /// Loads the model with packed weights in `.phototag` in its folder. The first load writes them there, if they are
+    /// large and the folder is writable. Later loads map them, which takes milliseconds, and read a tower when it is first
+    /// needed. Packed weights that do not fit the model or are damaged are replaced.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load).
     pub fn load_cached(&self, precision: Precision) -> Result<Model, Error> {
         self.load_with(precision, true)
     }
@@ -114,7 +123,7 @@ impl Source {
     }
 }
 
-/// Which engine a folder is for.
+/// The engine for a model.
 #[derive(Clone, Copy)]
 enum Kind {
     Onnx,
@@ -132,7 +141,7 @@ impl Kind {
                 } else {
                     onnx::VISUAL
                 };
-                let reason = format!("half of an ONNX model: {missing} is missing");
+                let reason = format!("holds half of an ONNX model: {missing} is missing");
                 return Err(Error::NotAModel { path, reason });
             }
             (false, false) => {}
@@ -151,7 +160,7 @@ impl Kind {
     }
 }
 
-/// Weights in Python's own serialisation.
+/// Whether a file has weights in Python's own serialisation.
 fn is_pickle(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|e| e.to_str());
     matches!(extension, Some("bin" | "pt" | "pth" | "ckpt" | "pkl"))
@@ -172,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn says_why_a_folder_is_no_model() {
+    fn says_why_a_folder_holds_no_model() {
         assert!(folder(&[onnx::VISUAL, onnx::TEXTUAL]).is_ok());
         assert!(matches!(folder(&[]), Err(Error::NotAModel { .. })));
         assert!(matches!(

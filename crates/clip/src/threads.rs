@@ -1,4 +1,4 @@
-//! Which threads a model computes on: all cores for one call, or one for each of many calls at a time.
+//! The threads that a model computes on: all cores for one call, or one core for each of several calls at a time.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use rten::{RunOptions, ThreadPool};
 pub struct Threads(Option<Arc<ThreadPool>>);
 
 impl Threads {
-    /// One for each core, shared by all that ask for them: the quickest way to a few vectors.
+    /// One thread per core, shared by all callers: the quickest way to a few vectors.
     pub fn all() -> Self {
         Self(None)
     }
 
-    /// One that nobody else has. Many vectors come quickest where each core computes its own: nobody waits
-    /// for others, and work is cut into larger pieces.
+    /// One thread of its own. With one of these per core, many vectors are computed faster than by [`all`](Self::all):
+    /// no thread waits for others, and work is divided into larger pieces.
     pub fn one() -> Self {
         Self(Some(Arc::new(ThreadPool::with_num_threads(1))))
     }
 
-    /// Does the work on these threads, rayon's parallel iterators included.
+    /// Runs `work` on these threads, including rayon's parallel iterators.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.0 {
             None => rten::thread_pool().run(work),

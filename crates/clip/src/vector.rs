@@ -1,17 +1,20 @@
-//! What is done to every vector before it leaves the crate.
+//! Vectors of unit length.
 
-/// Scales to unit length. False, and left as it is, if it has no direction (zero, or not finite).
-pub(crate) fn normalise(vector: &mut [f32]) -> bool {
+/// Why [`normalised`] returned `None`.
+pub(crate) const NO_LENGTH: &str = "returned a vector with NaN or infinite values, or of length 0";
+
+/// `vector` scaled to unit length. `None` if its length is zero or not finite.
+pub(crate) fn normalised(mut vector: Vec<f32>) -> Option<Vec<f32>> {
     let norm = vector
         .iter()
         .map(|v| f64::from(*v) * f64::from(*v))
         .sum::<f64>()
         .sqrt();
-    let sound = norm.is_finite() && norm > 0.0;
-    if sound {
-        for v in vector {
-            *v = (f64::from(*v) / norm) as f32;
-        }
+    if !norm.is_finite() || norm <= 0.0 {
+        return None;
     }
-    sound
+    for v in &mut vector {
+        *v = (f64::from(*v) / norm) as f32;
+    }
+    Some(vector)
 }

@@ -1,7 +1,6 @@
-//! What a model folder says of itself, read into one description for all kinds of folders.
+//! The configuration of a model, read into one description for all kinds of folders.
 //!
-//! The folder's name never counts, and nothing is guessed: what is stated but not supported is an
-//! error that names the setting.
+//! The folder's name does not matter, and nothing is guessed: a setting that is not supported is an error that names it.
 
 mod model_cfg;
 mod open_clip;
@@ -10,14 +9,14 @@ mod transformers;
 
 pub(crate) use model_cfg::TokenizerOptions;
 
-use crate::clean::Clean;
+use crate::Error;
+use crate::checkpoint::shards;
 use crate::files::Files;
-use crate::text::TextConfig;
-use crate::transformer::Shape;
-use crate::vision::VisionConfig;
-use crate::{Error, Preprocess, tokens, weights};
+use crate::picture::Preprocess;
+use crate::towers::{Shape, TextConfig, VisionConfig};
+use crate::words::{self, Clean};
 
-/// A model with weights in safetensors.
+/// The architecture of a model with weights in safetensors.
 #[derive(Debug)]
 pub(crate) struct Architecture {
     pub(crate) vision: VisionConfig,
@@ -27,7 +26,7 @@ pub(crate) struct Architecture {
     pub(crate) dimensions: usize,
 }
 
-/// A kind of folder whose weights are safetensors.
+/// A kind of folder with weights in safetensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     config: &'static str,
@@ -40,7 +39,7 @@ const PREPROCESSOR: &str = "preprocessor_config.json";
 const PROCESSOR: &str = "processor_config.json";
 
 impl Layout {
-    /// The pairs that make a model. A repository that carries both kinds is read by open_clip's.
+    /// The pairs of configuration and weights that make a model. A folder with both kinds is read as open_clip's.
     const KNOWN: [(&'static str, &'static str); 5] = [
         (OPEN_CLIP, "open_clip_model.safetensors"),
         (TRANSFORMERS, "model.safetensors"),
@@ -49,7 +48,7 @@ impl Layout {
         (OPEN_CLIP, "model.safetensors.index.json"),
     ];
 
-    /// Which kind a folder is of that has these files.
+    /// The kind of a folder with these files.
     pub(crate) fn of(has: impl Fn(&str) -> bool) -> Option<Self> {
         Self::KNOWN
             .into_iter()
@@ -57,12 +56,12 @@ impl Layout {
             .map(|(config, weights)| Self { config, weights })
     }
 
-    /// A file with tensors, or the index of several.
+    /// The file with the tensors, or the index of several.
     pub(crate) fn weights(self) -> &'static str {
         self.weights
     }
 
-    /// The files that say what the model is, as far as a folder has them.
+    /// The files that describe the model. Not all of them need to exist.
     pub(crate) fn configs(self) -> [&'static str; 3] {
         [self.config, PREPROCESSOR, PROCESSOR]
     }
@@ -73,11 +72,11 @@ impl Layout {
             .configs()
             .into_iter()
             .chain([self.weights])
-            .chain(tokens::relevant_files(files))
+            .chain(words::relevant_files(files))
             .filter(|name| files.exists(name))
             .map(str::to_owned)
             .collect();
-        names.extend(weights::shards(files, self.weights)?.unwrap_or_default());
+        names.extend(shards(files, self.weights)?.unwrap_or_default());
         Ok(names)
     }
 
@@ -107,7 +106,7 @@ impl Layout {
     }
 }
 
-/// Guards against shapes that no model has, before anything is multiplied or taken.
+/// Guards against shapes that no model has, before anything is computed or allocated.
 fn check(shape: &Shape) -> Result<(), String> {
     let Shape {
         width,
@@ -118,7 +117,7 @@ fn check(shape: &Shape) -> Result<(), String> {
     } = *shape;
     if !(1..=16_384).contains(&width) || !(1..=65_536).contains(&mlp) {
         return Err(format!(
-            "a width of {width} with an MLP of {mlp} is not supported"
+            "width {width} with an MLP of {mlp} is not supported"
         ));
     }
     if !(1..=256).contains(&layers) {
@@ -126,14 +125,13 @@ fn check(shape: &Shape) -> Result<(), String> {
     }
     if heads == 0 || width % heads != 0 {
         return Err(format!(
-            "a width of {width} cannot be divided into {heads} heads"
+            "width {width} cannot be divided into {heads} heads"
         ));
     }
     Ok(())
 }
 
-/// Patches across and down a picture of `size` (width, height); what does not fill a patch is left
-/// out, as a convolution does.
+/// Patches across and down an image of `size` (width, height). Incomplete patches are left out, as in a convolution.
 fn grid(size: (u32, u32), patch: usize) -> Result<[usize; 2], String> {
     let count = |side: u32| (side as usize).checked_div(patch).unwrap_or(0);
     match [count(size.0), count(size.1)] {

@@ -1,11 +1,11 @@
-//! `open_clip_config.json` as it is written: open_clip's `CLIPVisionCfg` and `CLIPTextCfg` with their
-//! defaults. What the settings mean is next door, in `open_clip`.
+//! `open_clip_config.json` as it is written: open_clip's `CLIPVisionCfg` and `CLIPTextCfg` with their defaults. `open_clip`
+//! has what the settings mean.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::clean::Clean;
-use crate::preprocess::{OneOrMore, PreprocessConfig};
+use crate::picture::{OneOrMore, PreprocessConfig};
+use crate::words::Clean;
 
 #[derive(Deserialize)]
 pub(super) struct File {
@@ -27,11 +27,10 @@ pub(super) struct ModelConfig {
     pub(super) rest: Settings,
 }
 
-/// What a section says beyond what is read by name.
+/// The settings of a section that are not read by name.
 pub(super) type Settings = Map<String, Value>;
 
-/// Settings of the three sections that matter in training only, or to towers that are refused by
-/// another setting.
+/// Settings of the three sections that matter only in training, or to towers that another setting excludes.
 const WITHOUT_EFFECT: [&str; 15] = [
     "init_logit_bias",
     "init_logit_scale",
@@ -50,7 +49,7 @@ const WITHOUT_EFFECT: [&str; 15] = [
     "output_tokens",
 ];
 
-/// A setting that is not known may change what is computed, unless it is switched off.
+/// Refuses unknown settings, which may change what is computed, unless they are switched off.
 pub(super) fn refuse_unknown(section: &str, rest: &Settings) -> Result<(), String> {
     let is_on = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
     let unknown = rest
@@ -69,7 +68,7 @@ pub(super) struct Vision {
     pub(super) width: usize,
     pub(super) head_width: usize,
     pub(super) mlp_ratio: f64,
-    /// ResNets have none.
+    /// Absent for ResNets.
     pub(super) patch_size: Option<usize>,
     pub(super) image_size: OneOrMore<u32>,
     pub(super) no_ln_pre: bool,

@@ -1,5 +1,6 @@
-//! What `open_clip_config.json` means: open_clip's `model_cfg` and `preprocess_cfg` as towers.
+//! The meaning of `open_clip_config.json`: from open_clip's `model_cfg` and `preprocess_cfg` to towers.
 
+use phototag_kernels::Activation;
 use serde_json::Value;
 
 use super::model_cfg::{
@@ -7,17 +8,13 @@ use super::model_cfg::{
 };
 use super::timm::Trunk;
 use super::{Architecture, grid};
-use crate::Preprocess;
-use crate::clean::Clean;
-use crate::names::Scheme;
-use crate::preprocess::OneOrMore;
-use crate::text::{Projection, TextConfig, TextPool};
-use crate::transformer::{Shape, Sight};
-use crate::vision::{Pool, VisionConfig};
-use phototag_kernels::Activation;
+use crate::checkpoint::Scheme;
+use crate::picture::{OneOrMore, Preprocess};
+use crate::towers::{Mask, Pool, Projection, Shape, TextConfig, TextPool, VisionConfig};
+use crate::words::Clean;
 
-/// How open_clip cleans texts: as stated; else lower-cased for its own tokenizer, and not for
-/// those of the transformers library.
+/// How open_clip cleans texts: as stated, else in lower case for its own tokenizer, and with its case for those of the
+/// transformers library.
 fn text_clean(options: Option<TokenizerOptions>, other_tokenizer: bool) -> Clean {
     let default = if other_tokenizer {
         Clean::Whitespace
@@ -31,7 +28,7 @@ impl File {
     pub(super) fn architecture(mut self) -> Result<Architecture, String> {
         let model = self.model_cfg;
         refuse_unknown("", &model.rest)?;
-        // As open_clip does: the tower's size is the one that counts.
+        // As in open_clip, the tower's size counts.
         self.preprocess_cfg.size = Some(model.vision_cfg.image_size.clone());
         let preprocess = Preprocess::try_from(self.preprocess_cfg)?;
         let vision = match &model.vision_cfg.timm_model_name {
@@ -91,7 +88,7 @@ impl Vision {
                 }
             ));
         }
-        // The table is in the checkpoint however it was made.
+        // Either way the table is in the checkpoint.
         if !matches!(self.pos_embed_type.as_str(), "learnable" | "sin_cos_2d") {
             return Err(format!(
                 "the setting vision_cfg.pos_embed_type = {:?} is not supported",
@@ -178,10 +175,10 @@ impl Text {
             "none" if self.width == dimensions => Projection::None,
             other => return Err(format!("text projection {other:?} is not supported")),
         };
-        let sight = if self.no_causal_mask {
-            Sight::Whole
+        let mask = if self.no_causal_mask {
+            Mask::Full
         } else {
-            Sight::Causal
+            Mask::Causal
         };
         let pool = match self.pool_type.as_str() {
             "argmax" => TextPool::HighestId,
@@ -202,7 +199,7 @@ impl Text {
             prefix,
             vocabulary: self.vocab_size,
             context: self.context_length,
-            sight,
+            mask,
             pool,
             projected: dimensions,
             projection,

@@ -1,14 +1,14 @@
-//! The vision transformers that open_clip takes from timm by name: SigLIP's. A name states the
-//! patch; what else it stands for is in timm's vision_transformer.py, and here.
+//! The vision transformers that open_clip takes from timm by name: SigLIP's. The name states the patch; everything else is
+//! defined in timm's vision_transformer.py, and repeated here.
 
-/// What a name in timm stands for (its vision_transformer.py).
+/// A vision transformer of timm.
 pub(super) struct Trunk {
     pub(super) width: usize,
     pub(super) layers: usize,
     pub(super) heads: usize,
     pub(super) mlp_ratio: f64,
     pub(super) patch: usize,
-    /// Whether GELU is approximated.
+    /// Whether GELU is approximated by a hyperbolic tangent.
     pub(super) tanh: bool,
 }
 
@@ -22,7 +22,7 @@ impl Trunk {
             "large" => (1024, 24, 16, 4.0),
             "so400m" => (1152, 27, 16, 3.7362),
             "giantopt" => (1536, 40, 16, 4.0),
-            // Not in timm: the size of this project's own fixtures.
+            // Not in timm: the size of this crate's fixtures.
             "tiny" => (32, 2, 2, 4.0),
             _ => return None,
         };

@@ -1,18 +1,15 @@
-//! The transformers library's `config.json` and `preprocessor_config.json`, for its `clip` and
-//! `siglip` models. It writes only what differs from its defaults, so those are here.
+//! `config.json` and `preprocessor_config.json` of the transformers library, for its `clip` and `siglip` models. The
+//! library writes only what differs from its defaults, so the defaults are here.
 
+use phototag_kernels::Activation;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Architecture, grid};
-use crate::Preprocess;
-use crate::clean::Clean;
-use crate::names::Scheme;
-use crate::preprocess::{OneOrMore, PreprocessConfig, ResizeMode};
-use crate::text::{Projection, TextConfig, TextPool};
-use crate::transformer::{Shape, Sight};
-use crate::vision::{Pool, VisionConfig};
-use phototag_kernels::Activation;
+use crate::checkpoint::Scheme;
+use crate::picture::{OneOrMore, Preprocess, PreprocessConfig, ResizeMode};
+use crate::towers::{Mask, Pool, Projection, Shape, TextConfig, TextPool, VisionConfig};
+use crate::words::Clean;
 
 #[derive(Deserialize)]
 pub(super) struct File {
@@ -42,7 +39,7 @@ struct Tower {
     vision_use_head: Option<bool>,
 }
 
-/// What is the case where a configuration is silent.
+/// The values of absent settings.
 struct Defaults {
     width: usize,
     mlp: usize,
@@ -109,7 +106,7 @@ impl File {
         let image = vision.image_size.unwrap_or(224);
         let preprocess = preprocessor.preprocess(image)?;
         let patch = vision.patch_size.unwrap_or(32);
-        // The library's own exception: configurations that say 2 were written before it counted.
+        // The library's own exception: configurations with the value 2 predate its use.
         let pool = match text.eos_token_id.unwrap_or(49407) {
             2 => TextPool::HighestId,
             end => TextPool::FirstOf(end),
@@ -131,7 +128,7 @@ impl File {
                 prefix: "",
                 vocabulary: text.vocab_size.unwrap_or(49408),
                 context: text.max_position_embeddings.unwrap_or(77),
-                sight: Sight::Causal,
+                mask: Mask::Causal,
                 pool,
                 projected: dimensions,
                 projection: Projection::Plain,
@@ -156,7 +153,7 @@ impl File {
         let projected = text.projection_size.unwrap_or(text_shape.width);
         if projected != dimensions {
             return Err(format!(
-                "texts have {projected} values, but pictures {dimensions}"
+                "texts have {projected} values, but images have {dimensions}"
             ));
         }
         Ok(Architecture {
@@ -173,7 +170,7 @@ impl File {
                 prefix: "",
                 vocabulary: text.vocab_size.unwrap_or(32_000),
                 context: text.max_position_embeddings.unwrap_or(64),
-                sight: Sight::Whole,
+                mask: Mask::Full,
                 pool: TextPool::Last,
                 projected,
                 projection: Projection::Biased,
@@ -185,8 +182,7 @@ impl File {
     }
 }
 
-/// `preprocessor_config.json`. The size of the picture is the tower's; what counts here is how to
-/// get there.
+/// `preprocessor_config.json`. The size of the image is the tower's; what counts here is how to get there.
 #[derive(Default, Deserialize)]
 pub(super) struct Preprocessor {
     size: Option<Value>,
@@ -196,14 +192,14 @@ pub(super) struct Preprocessor {
     image_std: Option<Vec<f32>>,
 }
 
-/// `processor_config.json`, which newer versions of the library write in its place.
+/// `processor_config.json`, which newer versions of the library write instead.
 #[derive(Deserialize)]
 pub(super) struct Processor {
     pub(super) image_processor: Preprocessor,
 }
 
 impl Preprocessor {
-    /// With the defaults of the library's `SiglipImageProcessor`.
+    /// Fills in the defaults of the library's `SiglipImageProcessor`.
     fn or_siglips(self) -> Self {
         Self {
             size: self
@@ -222,7 +218,7 @@ impl Preprocessor {
             Some(2) => "bilinear",
             Some(other) => return Err(format!("resample {other} is not supported")),
         };
-        // A size of both sides is reached by squashing, unless a crop says otherwise.
+        // A size with both sides is reached without preserving the aspect ratio, unless the image is cropped.
         let both_sides = self.size.is_some_and(|size| size.get("height").is_some());
         let squash = both_sides && !self.do_center_crop.unwrap_or(false);
         PreprocessConfig {

@@ -1,22 +1,22 @@
-//! A graph's constants as f32: stored so, or as f16 or scaled bytes that nodes widen.
+//! The constants of a graph as f32, whether stored as f32, f16, or scaled bytes that nodes convert.
 
 use std::collections::HashMap;
 
 use rten_onnx::onnx::{DataType, GraphProto, NodeProto, TensorProto};
 use safetensors::Dtype;
 
-use crate::number;
+use crate::checkpoint::floats;
 
-/// Nodes that stand on one another to make a constant, at most.
-const DEEPEST: usize = 4;
+/// The longest chain of nodes that make a constant.
+const MAX_DEPTH: usize = 4;
 
-/// A graph's tensors and the nodes that make values, by the values' names.
+/// Tensors by name, and nodes by the names of the values they make.
 pub(super) struct Constants<'a> {
     tensors: HashMap<&'a str, &'a TensorProto>,
     nodes: HashMap<&'a str, &'a NodeProto>,
 }
 
-/// Values in the order of `shape`.
+/// A constant tensor.
 pub(super) struct Constant {
     pub(super) shape: Vec<usize>,
     pub(super) values: Vec<f32>,
@@ -37,22 +37,22 @@ impl<'a> Constants<'a> {
         }
     }
 
-    /// The node that makes a value.
+    /// The node that makes the value `name`.
     pub(super) fn node(&self, name: &str) -> Option<&'a NodeProto> {
         self.nodes.get(name).copied()
     }
 
-    /// The tensor of this name, if it is one as it stands.
+    /// The tensor `name` itself.
     pub(super) fn tensor(&self, name: &str) -> Option<&'a TensorProto> {
         self.tensors.get(name).copied()
     }
 
-    /// `None` for what is no constant, or one made in a way that is not known here.
+    /// The constant `name`. `None` if it is not constant, or made in a way that is not supported.
     pub(super) fn get(&self, name: &str) -> Option<Constant> {
-        self.made(name, DEEPEST)
+        self.made(name, MAX_DEPTH)
     }
 
-    /// A constant of one value.
+    /// The constant `name`, if it has one value.
     pub(super) fn scalar(&self, name: &str) -> Option<f32> {
         match self.get(name)?.values.as_slice() {
             [value] => Some(*value),
@@ -81,8 +81,8 @@ fn stored(tensor: &TensorProto) -> Option<Constant> {
     let shape = shape.collect::<Option<Vec<usize>>>()?;
     let raw = tensor.raw_data.as_ref()?.borrow();
     let values = match tensor.data_type? {
-        DataType::FLOAT => number::floats(Dtype::F32, &raw).ok()?,
-        DataType::FLOAT16 => number::floats(Dtype::F16, &raw).ok()?,
+        DataType::FLOAT => floats(Dtype::F32, &raw).ok()?,
+        DataType::FLOAT16 => floats(Dtype::F16, &raw).ok()?,
         DataType::INT8 => raw
             .iter()
             .map(|byte| f32::from(byte.cast_signed()))
@@ -95,7 +95,7 @@ fn stored(tensor: &TensorProto) -> Option<Constant> {
     (count == values.len()).then_some(Constant { shape, values })
 }
 
-/// Each slice along the first axis times its scale.
+/// Multiplies each slice along the first axis by its scale.
 fn scaled(mut constant: Constant, scale: &Constant) -> Option<Constant> {
     let slices = *constant.shape.first()?;
     let fits = scale.shape.len() == constant.shape.len() && scale.values.len() == slices;

@@ -1,35 +1,38 @@
-//! Dual encoders that come as two ONNX graphs, run by rten but for what `trunk` can take over.
+//! Models as two ONNX graphs, run by rten except for what `trunk` can run on this project's kernels.
 //!
-//! Every picture and every text is run by itself, several at once on the threads of rten's pool. That
-//! is as fast as batches on a CPU, and it is what makes a vector independent of its neighbours:
-//! a graph quantised dynamically takes its scale from the whole batch.
+//! Every image and every text is run alone, several concurrently on the threads of rten's pool. On a CPU that is as fast as
+//! batches, and it makes a vector independent of its neighbours: a dynamically quantised graph takes its scale from the
+//! whole batch.
 
 mod constants;
 mod graph;
+mod reader;
 mod trunk;
 mod visual;
 
+use phototag_kernels::Precision;
 use rayon::prelude::*;
 use rten::{NodeId, Value};
 use serde::Deserialize;
 
 use self::graph::Graph;
 use self::visual::VisualGraph;
-use crate::clean::Clean;
 use crate::config::TokenizerOptions;
 use crate::files::Files;
-use crate::model::{Encoder, Positions};
-use crate::preprocess::PreprocessConfig;
-use crate::tokens::TextTokens;
-use crate::{Error, Prepared, Preprocess, Threads};
-use phototag_kernels::Precision;
+use crate::model::{Engine, Positions};
+use crate::picture::{Prepared, Preprocess, PreprocessConfig};
+use crate::words::{Clean, TextTokens};
+use crate::{Error, Threads};
 
 pub(crate) const VISUAL: &str = "visual/model.onnx";
 pub(crate) const TEXTUAL: &str = "textual/model.onnx";
 const PREPROCESS: &str = "visual/preprocess_cfg.json";
 const CONFIG: &str = "config.json";
 
-/// open_clip's model configuration, as far as an exported model needs it.
+/// open_clip's context length, where neither the graph nor the configuration states one.
+const DEFAULT_CONTEXT: usize = 77;
+
+/// The part of open_clip's model configuration that an exported model needs.
 #[derive(Deserialize)]
 struct Config {
     embed_dim: Option<usize>,
@@ -48,7 +51,7 @@ pub(crate) struct OnnxPair {
     visual: VisualGraph,
     textual: Graph,
     mask: Option<NodeId>,
-    /// The graph takes texts of one length only.
+    /// Whether the text graph takes texts of one length only.
     fixed_length: bool,
     tokens: TextTokens,
     preprocess: Preprocess,
@@ -57,7 +60,7 @@ pub(crate) struct OnnxPair {
 
 /// The files that vectors depend on.
 pub(crate) fn relevant_files(files: &Files) -> Result<Vec<String>, Error> {
-    // Weights may lie in further files beside a graph, under any name.
+    // Weights may be in further files beside a graph, under any name.
     let mut names = files.list("visual")?;
     names.extend(files.list("textual")?);
     names.extend(files.exists(CONFIG).then(|| CONFIG.to_owned()));
@@ -87,7 +90,7 @@ impl OnnxPair {
             .unwrap_or(DEFAULT_CONTEXT);
         let text = config.as_ref().map(|config| &config.text_cfg);
         let clean = text.and_then(|text| text.tokenizer_kwargs.as_ref()?.clean);
-        // Exported tokenizers change the case themselves where their model wants it.
+        // Exported tokenizers change the case themselves if their model needs it.
         let clean = clean.unwrap_or(Clean::Whitespace);
         let tokens = TextTokens::read(files, "textual/", context_length, clean)?;
 
@@ -97,7 +100,8 @@ impl OnnxPair {
             if let (Some(stated), Some(width)) = (stated, width)
                 && stated != width
             {
-                let reason = format!("gives vectors of {width} values, but {CONFIG} says {stated}");
+                let reason =
+                    format!("returns vectors of {width} values, but {CONFIG} states {stated}");
                 return Err(Error::invalid(files.path(name), reason));
             }
         }
@@ -145,7 +149,7 @@ impl OnnxPair {
     }
 }
 
-impl Encoder for OnnxPair {
+impl Engine for OnnxPair {
     fn dimensions(&self) -> usize {
         self.dimensions
     }
@@ -175,6 +179,3 @@ impl Encoder for OnnxPair {
         Threads::all().run(|| texts.par_iter().map(|text| self.text(text)).collect())
     }
 }
-
-/// open_clip's, where neither graph nor configuration says.
-const DEFAULT_CONTEXT: usize = 77;

@@ -1,35 +1,28 @@
-//! The convolutional trunk of an image graph, for this crate's own kernels, and the graph of what is left.
+//! The convolutional trunk of an image graph, for this project's kernels, and the rest of the graph.
 //!
-//! A graph can be split that goes from its picture through convolutions and inverted residuals to maps of
-//! features, names the means of those maps `mean.0`, `mean.1` and so on, and needs nothing else of the
-//! picture: EfficientNet-Lite as `models/starter` writes it. Any other graph is left whole to rten. What is
-//! hostile here is at most not split: every shape is checked against the numbers that are there.
+//! A graph can be split if it leads from the image through convolutions and inverted residuals to feature maps, names the
+//! means of those maps `mean.0`, `mean.1` and so on, and uses the image for nothing else: EfficientNet-Lite as
+//! `models/starter` writes it. rten runs any other graph as a whole.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use rten_onnx::onnx::{GraphProto, ModelProto};
 
-use super::constants::{Constant, Constants};
-use crate::convolution::{Inverted, Layer, Map, Memory, Window};
-use crate::transformer::{Arithmetic, Linear};
-use phototag_kernels::Depthwise;
+use super::constants::Constants;
+use super::reader::{Reader, mean};
+use crate::towers::Arithmetic;
+use crate::towers::convolution::{Layer, Map, Scratch};
 
-/// No convolution of pictures has a wider window.
-const WIDEST_WINDOW: usize = 16;
-
-/// Values of the largest map: 256 MiB. EfficientNet's largest model stays below.
-const LARGEST_MAP: usize = 1 << 26;
-
-/// Layers from a picture to the maps that are averaged.
+/// The layers from an image to the maps that are averaged.
 pub(super) struct Trunk {
     layers: Vec<Layer>,
-    /// By mean, how many layers its map is behind.
+    /// For each mean, the number of layers up to its map.
     means: Vec<usize>,
 }
 
 impl Trunk {
-    /// The trunk of a graph for pictures of this size (width, height), and the rest as a graph that takes
-    /// the means; `None` if it cannot be split.
+    /// The trunk of a graph for images of `size` (width, height), and the rest as a graph that takes the means. `None` if
+    /// the graph cannot be split.
     pub(super) fn split(
         mut model: ModelProto,
         size: [usize; 2],
@@ -46,13 +39,13 @@ impl Trunk {
         Some((Self { layers, means }, model))
     }
 
-    /// The maps whose means the rest of the graph takes, in their order.
+    /// The maps whose means the rest of the graph takes, in order.
     pub(super) fn maps(&self, picture: Map) -> Vec<Map> {
-        let mut memory = Memory::default();
+        let mut scratch = Scratch::default();
         let mut maps: Vec<Option<Map>> = vec![None; self.means.len()];
         let mut map = picture;
         for (behind, layer) in (1..).zip(&self.layers) {
-            map = layer.apply(map, &mut memory);
+            map = layer.apply(map, &mut scratch);
             for (place, _) in self.means.iter().enumerate().filter(|(_, b)| **b == behind) {
                 maps[place] = Some(map.clone());
             }
@@ -61,321 +54,7 @@ impl Trunk {
     }
 }
 
-/// What the mean of this number is called.
-pub(super) fn mean(number: usize) -> String {
-    format!("mean.{number}")
-}
-
-/// Follows a graph from its picture.
-struct Reader<'a> {
-    graph: &'a GraphProto,
-    constants: Constants<'a>,
-    arithmetic: Arithmetic,
-    users: HashMap<&'a str, Vec<&'a NodeProto>>,
-    /// The values that layers gave, the picture first.
-    values: Vec<&'a str>,
-    size: [usize; 2],
-    channels: usize,
-}
-
-/// One convolution, and whether ReLU6 follows.
-struct Convolution<'a> {
-    weights: Constant,
-    bias: Vec<f32>,
-    window: Window,
-    by_channel: bool,
-    limited: bool,
-    output: &'a str,
-}
-
-impl Convolution<'_> {
-    fn outputs(&self) -> usize {
-        self.bias.len()
-    }
-
-    /// Whether it looks at one pixel at a time, and at every one.
-    fn is_pointwise(&self) -> bool {
-        !self.by_channel && self.window.side == 1 && self.window.stride == 1
-    }
-}
-
-impl<'a> Reader<'a> {
-    fn of(graph: &'a GraphProto, size: [usize; 2], arithmetic: Arithmetic) -> Option<Self> {
-        let mut users: HashMap<&str, Vec<&NodeProto>> = HashMap::new();
-        for node in &graph.node {
-            for input in &node.input {
-                users.entry(input).or_default().push(node);
-            }
-        }
-        let [input] = graph.input.as_slice() else {
-            return None;
-        };
-        if !takes(input, size) {
-            return None;
-        }
-        Some(Self {
-            graph,
-            constants: Constants::of(graph),
-            arithmetic,
-            users,
-            values: vec![input.name.as_deref()?],
-            size,
-            channels: 3,
-        })
-    }
-
-    fn users(&self, value: &str) -> &[&'a NodeProto] {
-        self.users.get(value).map_or(&[], Vec::as_slice)
-    }
-
-    /// The only node that takes a value, if it is of this kind.
-    fn only_user(&self, value: &str, kind: &str) -> Option<&'a NodeProto> {
-        match self.users(value) {
-            [node] if is(node, kind) => Some(node),
-            _ => None,
-        }
-    }
-
-    /// The layer behind the last value.
-    fn layer(&mut self) -> Option<Layer> {
-        let value = *self.values.last()?;
-        let mut following = self.users(value).iter().filter(|node| is(node, "Conv"));
-        let (Some(node), None) = (following.next(), following.next()) else {
-            return None;
-        };
-        let first = self.convolution(node, self.channels, self.size)?;
-        let wide = first.output;
-        let next = self.only_user(wide, "Conv").and_then(|node| {
-            let next = self.convolution(node, first.outputs(), first.window.size)?;
-            next.by_channel.then_some(next)
-        });
-        let (layer, output, channels, size) = match next {
-            Some(filter) if first.is_pointwise() && first.limited => {
-                self.inverted(value, Some(&first), &filter)?
-            }
-            _ if first.by_channel => self.inverted(value, None, &first)?,
-            _ if first.limited => {
-                let (outputs, size) = (first.outputs(), first.window.size);
-                let layer = Layer::Full {
-                    window: first.window,
-                    linear: self.linear(&first),
-                };
-                (layer, first.output, outputs, size)
-            }
-            _ => return None,
-        };
-        self.values.push(output);
-        (self.channels, self.size) = (channels, size);
-        Some(layer)
-    }
-
-    /// Layer, name of its value, channels and size of that.
-    fn inverted(
-        &self,
-        value: &str,
-        expand: Option<&Convolution>,
-        filter: &Convolution<'a>,
-    ) -> Option<(Layer, &'a str, usize, [usize; 2])> {
-        if !filter.limited {
-            return None;
-        }
-        let window = filter.window;
-        let node = self.only_user(filter.output, "Conv")?;
-        let project = self.convolution(node, filter.outputs(), window.size)?;
-        if !project.is_pointwise() || project.limited {
-            return None;
-        }
-        let sum = self.only_user(project.output, "Add").filter(|sum| {
-            let mut inputs = [value, project.output];
-            inputs.sort_unstable();
-            let mut of_sum: Vec<&str> = sum.input.iter().map(String::as_str).collect();
-            of_sum.sort_unstable();
-            of_sum == inputs
-        });
-        let same = self.size == window.size && self.channels == project.outputs();
-        if sum.is_some() && (!same || expand.is_none()) {
-            return None;
-        }
-        let output = match sum {
-            Some(sum) => sum.output.first()?.as_str(),
-            None => project.output,
-        };
-        let layer = Layer::Inverted(Box::new(Inverted {
-            expand: expand.map(|expand| self.linear(expand)),
-            depthwise: Depthwise::new(
-                &filter.weights.values,
-                &filter.bias,
-                window.side,
-                window.stride,
-                window.before,
-            ),
-            size: window.size,
-            project: self.linear(&project),
-            residual: sum.is_some(),
-            kernels: self.arithmetic.kernels,
-        }));
-        Some((layer, output, project.outputs(), window.size))
-    }
-
-    /// The convolution that a node is, of a map with so many channels.
-    fn convolution(
-        &self,
-        node: &'a NodeProto,
-        channels: usize,
-        size: [usize; 2],
-    ) -> Option<Convolution<'a>> {
-        let [_, weights, bias] = node.input.as_slice() else {
-            return None;
-        };
-        let weights = self.constants.get(weights)?;
-        let bias = self.constants.get(bias)?.values;
-        let &[outputs, inputs, side, across] = weights.shape.as_slice() else {
-            return None;
-        };
-        let by_channel = match integers(node, "group").unwrap_or(&[1]) {
-            [1] => false,
-            [groups] if usize::try_from(*groups) == Ok(channels) => true,
-            _ => return None,
-        };
-        let wanted = if by_channel { 1 } else { channels };
-        let fits = inputs == wanted && bias.len() == outputs && side == across;
-        if !fits || outputs == 0 || (by_channel && outputs != channels) {
-            return None;
-        }
-        let window = window(node, side, size)?;
-        let [width, height] = window.size;
-        let largest = width.checked_mul(height)?.checked_mul(outputs)?;
-        if largest > LARGEST_MAP {
-            return None;
-        }
-        let value = node.output.first()?.as_str();
-        let limit = self.only_user(value, "Clip").filter(|clip| {
-            let limits: Vec<_> = clip
-                .input
-                .iter()
-                .skip(1)
-                .map(|l| self.constants.scalar(l))
-                .collect();
-            limits == [Some(0.0), Some(6.0)]
-        });
-        Some(Convolution {
-            weights,
-            bias,
-            window,
-            by_channel,
-            limited: limit.is_some(),
-            output: match limit {
-                Some(clip) => clip.output.first()?.as_str(),
-                None => value,
-            },
-        })
-    }
-
-    /// As a product: weights with the channels last.
-    fn linear(&self, convolution: &Convolution) -> Linear {
-        let area = convolution.window.side.pow(2);
-        let inputs = convolution.weights.values.len() / convolution.outputs();
-        let channels = inputs / area;
-        let mut weights = Vec::with_capacity(convolution.weights.values.len());
-        for output in convolution.weights.values.chunks_exact(inputs) {
-            for place in 0..area {
-                weights.extend((0..channels).map(|channel| output[channel * area + place]));
-            }
-        }
-        Linear::new(&weights, Some(&convolution.bias), inputs, self.arithmetic)
-    }
-
-    /// By mean, how many layers its map is behind.
-    fn means(&self) -> Option<Vec<usize>> {
-        let named = (0..).map_while(|number| self.constants.node(&mean(number)));
-        let means: Option<Vec<usize>> = named
-            .map(|node| {
-                let over_places = match integers(node, "axes") {
-                    Some(axes) => axes == [2, 3],
-                    None => false,
-                };
-                let flat = integers(node, "keepdims") == Some(&[0]);
-                let map = self
-                    .values
-                    .iter()
-                    .position(|value| node.input.first().is_some_and(|map| map == value))?;
-                (is(node, "ReduceMean") && over_places && flat && map > 0).then_some(map)
-            })
-            .collect();
-        means.filter(|means| !means.is_empty() && self.graph.output.len() > means.len())
-    }
-}
-
-/// Whether an input is one f32 picture with three channels and this size.
-fn takes(input: &ValueInfoProto, [width, height]: [usize; 2]) -> bool {
-    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-    let Some(tensor) = tensor.filter(|tensor| tensor.elem_type == Some(DataType::FLOAT)) else {
-        return false;
-    };
-    let sides = tensor.shape.iter().flat_map(|shape| &shape.dim);
-    let sides: Vec<Option<i64>> = sides.map(|side| side.dim_value).collect();
-    let wanted = [1, 3, height, width].map(|side| i64::try_from(side).ok());
-    let fits = |(side, wanted): (&Option<i64>, Option<i64>)| side.is_none() || *side == wanted;
-    sides.len() == wanted.len() && sides.iter().zip(wanted).all(fits)
-}
-
-fn is(node: &NodeProto, kind: &str) -> bool {
-    node.op_type.as_deref() == Some(kind) && node.domain.as_deref().unwrap_or("").is_empty()
-}
-
-/// An attribute of integers, or of one.
-fn integers<'a>(node: &'a NodeProto, name: &str) -> Option<&'a [i64]> {
-    let mut attributes = node.attribute.iter();
-    let found = attributes.find(|a| a.name.as_deref() == Some(name))?;
-    match &found.i {
-        Some(one) => Some(std::slice::from_ref(one)),
-        None => Some(&found.ints),
-    }
-}
-
-/// How a convolution's window moves over a map of this size.
-fn window(node: &NodeProto, side: usize, size: [usize; 2]) -> Option<Window> {
-    let known = ["group", "kernel_shape", "pads", "strides"];
-    let unknown = |a: &rten_onnx::onnx::AttributeProto| {
-        !a.name.as_deref().is_some_and(|name| known.contains(&name))
-    };
-    if node.attribute.iter().any(unknown) || side == 0 || side > WIDEST_WINDOW {
-        return None;
-    }
-    let says_another = |sides: &[i64]| sides.iter().any(|s| usize::try_from(*s) != Ok(side));
-    if integers(node, "kernel_shape").is_some_and(says_another) {
-        return None;
-    }
-    let small = |value: i64| usize::try_from(value).ok().filter(|v| *v <= WIDEST_WINDOW);
-    let stride = match integers(node, "strides").unwrap_or(&[1, 1]) {
-        [down, across] if down == across => small(*down).filter(|stride| *stride > 0)?,
-        _ => return None,
-    };
-    let (before, after) = match integers(node, "pads").unwrap_or(&[0; 4]) {
-        [top, left, bottom, right] if top == left && bottom == right => {
-            (small(*top)?, small(*bottom)?)
-        }
-        _ => return None,
-    };
-    if before >= side || after >= side {
-        return None;
-    }
-    let moved = size.map(|side_of_map| {
-        let room = (side_of_map + before + after).checked_sub(side)?;
-        Some(room / stride + 1)
-    });
-    let [Some(width), Some(height)] = moved else {
-        return None;
-    };
-    Some(Window {
-        side,
-        stride,
-        before,
-        size: [width, height],
-    })
-}
-
-/// The graph from so many means to the first output of `graph`.
+/// The part of `graph` from its means, of this number, to its first output.
 fn rest(graph: &GraphProto, means: usize) -> Option<GraphProto> {
     let constants = Constants::of(graph);
     let given: HashSet<String> = (0..means).map(mean).collect();
@@ -388,7 +67,7 @@ fn rest(graph: &GraphProto, means: usize) -> Option<GraphProto> {
         }
         match constants.node(value) {
             Some(node) => open.extend(node.input.iter().map(String::as_str)),
-            // Neither made nor constant: the picture itself.
+            // Neither made by a node nor constant: the image itself.
             None if constants.tensor(value).is_none() => return None,
             None => {}
         }

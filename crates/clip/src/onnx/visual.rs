@@ -1,41 +1,43 @@
-//! The image side of a pair of graphs: its trunk by this crate's kernels where it can be split off, and all
-//! else by rten; and what it sees at each place of a picture.
+//! The image side of a pair of graphs: its trunk runs on this project's kernels if it can be split off, and the rest in
+//! rten. Also, what it sees at each position of an image.
 //!
-//! A convolutional tower's vector comes from maps of features that are averaged over the picture. A graph that
-//! has the outputs `map.0` and `mean.0` (and `map.1` and `mean.1`, and so on) lets the maps be asked
-//! for, and the means be given: with the features of one place in their stead, what follows says what
-//! that place would be by itself. Where what follows is linear this is the class activation map
-//! (Zhou et al., arXiv:1512.04150).
+//! The vector of a convolutional tower comes from feature maps that are averaged over the image. If a graph has the outputs
+//! `map.0` and `mean.0` (and `map.1` and `mean.1`, and so on), the maps can be read and the means replaced. With the
+//! features of one position in place of the means, the rest of the graph tells what this position would be by itself. If
+//! the rest is linear, this is the class activation map (Zhou et al., arXiv:1512.04150).
 
+use phototag_kernels::{Kernels, Precision};
 use rayon::prelude::*;
 use rten::{NodeId, Value};
 use rten_onnx::onnx::ModelProto;
 
 use super::VISUAL;
 use super::graph::Graph;
-use super::trunk::{Trunk, mean};
-use crate::convolution::Map;
+use super::reader::mean;
+use super::trunk::Trunk;
 use crate::files::Files;
 use crate::model::Positions;
-use crate::transformer::Arithmetic;
-use crate::{Error, Prepared, Preprocess, Threads};
-use phototag_kernels::{Kernels, Precision};
+use crate::picture::{Prepared, Preprocess};
+use crate::towers::Arithmetic;
+use crate::towers::convolution::Map;
+use crate::{Error, Threads};
 
-/// A larger graph is left whole: to split it, it is read and copied.
-const LARGEST_SPLIT: u64 = 64 << 20;
+/// Larger graphs are not split, because splitting reads and copies them.
+const MAX_SPLIT_BYTES: u64 = 64 << 20;
 
+/// The image graph, whole or split.
 pub(super) struct VisualGraph {
-    /// The whole, or what is behind the means.
+    /// The whole graph, or the part after the means.
     graph: Graph,
     maps: Maps,
-    /// Where the means of the maps go.
+    /// The nodes of the means.
     means: Vec<NodeId>,
 }
 
-/// Where maps of features come from.
+/// Where feature maps come from.
 enum Maps {
     Trunk(Trunk),
-    /// From the graph. There are none if it does not name them.
+    /// These nodes of the graph; none if it does not name them.
     Nodes(Vec<NodeId>),
 }
 
@@ -52,7 +54,7 @@ impl VisualGraph {
             return Ok(Self { graph, maps, means });
         }
         let graph = Graph::load(files, VISUAL)?;
-        graph.check_pictures(preprocess)?;
+        graph.check_images(preprocess)?;
         let mut maps = named(&graph.model, |number| format!("map.{number}"));
         let mut means = named(&graph.model, mean);
         let both = maps.len().min(means.len());
@@ -62,12 +64,12 @@ impl VisualGraph {
         Ok(Self { graph, maps, means })
     }
 
-    /// How many values a vector has, if the graph says so.
+    /// The length of a vector, if the graph states it.
     pub(super) fn output_width(&self) -> Option<usize> {
         self.graph.output_width()
     }
 
-    /// A picture's vector, of unit length.
+    /// The vector of an image, of unit length.
     pub(super) fn embed(
         &self,
         image: &Prepared,
@@ -77,7 +79,7 @@ impl VisualGraph {
         match &self.maps {
             Maps::Trunk(trunk) => {
                 let maps = trunk.maps(pixels(image, preprocess));
-                self.behind(maps.iter().map(Map::mean), threads)
+                self.vector_of(maps.iter().map(Map::mean), threads)
             }
             Maps::Nodes(_) => {
                 let input = self.planes(image, preprocess)?;
@@ -96,30 +98,33 @@ impl VisualGraph {
         let maps = match &self.maps {
             Maps::Trunk(trunk) => trunk.maps(pixels(image, preprocess)),
             Maps::Nodes(nodes) if nodes.is_empty() => return Ok(None),
-            Maps::Nodes(nodes) => self.asked(nodes, self.planes(image, preprocess)?)?,
+            Maps::Nodes(nodes) => self.maps_of(nodes, self.planes(image, preprocess)?)?,
         };
         let (across, down) = (maps[0].width, maps[0].height);
-        let places = across * down;
+        let count = across * down;
         if maps
             .iter()
             .any(|map| (map.width, map.height) != (across, down))
         {
-            return Err(Error::run(&self.graph.path, "gave maps of different sizes"));
+            return Err(Error::run(
+                &self.graph.path,
+                "returned maps of different sizes",
+            ));
         }
         let at = |map: &Map, place: usize| {
-            let channels = map.values.len() / places;
+            let channels = map.values.len() / count;
             map.values[place * channels..][..channels].to_vec()
         };
-        let vectors = (0..places)
+        let vectors = (0..count)
             .into_par_iter()
-            .map(|place| self.behind(maps.iter().map(|map| at(map, place)), &Threads::all()))
+            .map(|place| self.vector_of(maps.iter().map(|map| at(map, place)), &Threads::all()))
             .collect::<Result<_, _>>()?;
         let grid = [across, down];
         Ok(Some(Positions { grid, vectors }))
     }
 
-    /// The vector behind these means.
-    fn behind(
+    /// The vector for these means.
+    fn vector_of(
         &self,
         means: impl Iterator<Item = Vec<f32>>,
         threads: &Threads,
@@ -133,8 +138,8 @@ impl VisualGraph {
             .run(inputs.collect::<Result<_, Error>>()?, threads)
     }
 
-    /// Maps from the graph.
-    fn asked(&self, nodes: &[NodeId], input: Value) -> Result<Vec<Map>, Error> {
+    /// The maps of these nodes.
+    fn maps_of(&self, nodes: &[NodeId], input: Value) -> Result<Vec<Map>, Error> {
         let failed = |e: &dyn std::fmt::Display| Error::run(&self.graph.path, e);
         let values = self.graph.values(
             vec![(self.graph.input, input.into())],
@@ -145,16 +150,16 @@ impl VisualGraph {
             let (shape, values) = value.into_shape_vec::<f32, 4>().map_err(|e| failed(&e))?;
             let [1, channels, height, width] = shape else {
                 return Err(failed(
-                    &"gave maps of another shape than [1, channels, height, width]",
+                    &"returned maps whose shape is not [1, channels, height, width]",
                 ));
             };
             if values.is_empty() {
-                return Err(failed(&"gave an empty map"));
+                return Err(failed(&"returned an empty map"));
             }
-            let places = width * height;
-            let pixels = (0..places).flat_map(|place| values[place..].iter().step_by(places));
+            let count = width * height;
+            let pixels = (0..count).flat_map(|place| values[place..].iter().step_by(count));
             let values: Vec<f32> = pixels.copied().collect();
-            debug_assert_eq!(values.len(), places * channels);
+            debug_assert_eq!(values.len(), count * channels);
             Ok(Map {
                 width,
                 height,
@@ -164,7 +169,7 @@ impl VisualGraph {
         maps.collect()
     }
 
-    /// A picture as rten takes it: one plane a channel.
+    /// An image as rten takes it, `[1][3][height][width]`.
     fn planes(&self, image: &Prepared, preprocess: &Preprocess) -> Result<Value, Error> {
         let pixels = image.pixels();
         let (width, height) = (pixels.width() as usize, pixels.height() as usize);
@@ -178,33 +183,33 @@ impl VisualGraph {
     }
 }
 
-/// The trunk, and the rest of the graph as a file, if it can be split.
+/// The trunk, and the rest of the graph as the bytes of a file, if the graph can be split.
 fn split(
     files: &Files,
     preprocess: &Preprocess,
     precision: Precision,
 ) -> Result<Option<(Trunk, Vec<u8>)>, Error> {
-    if files.open(VISUAL)?.length > LARGEST_SPLIT {
+    if files.open(VISUAL)?.length > MAX_SPLIT_BYTES {
         return Ok(None);
     }
     let kernels = Kernels::chosen()?;
     let arithmetic = Arithmetic { kernels, precision };
     let (width, height) = preprocess.size();
     let size = [width as usize, height as usize];
-    // What cannot be read is for rten to say.
+    // If the graph cannot be read, rten reports it.
     let model = ModelProto::parse_buf(&files.text(VISUAL)?).ok();
-    let parts = model.and_then(|model| Trunk::split(model, size, arithmetic.careful()));
+    let parts = model.and_then(|model| Trunk::split(model, size, arithmetic.float()));
     Ok(parts.and_then(|(trunk, rest)| Some((trunk, rest.write_buf().ok()?))))
 }
 
-/// The nodes that are named so, from number 0 on.
+/// The nodes with these names, from number 0 on.
 fn named(model: &rten::Model, name: impl Fn(usize) -> String) -> Vec<NodeId> {
     (0..)
         .map_while(|number| model.find_node(&name(number)))
         .collect()
 }
 
-/// A picture with its channels side by side.
+/// An image as a map of scaled values.
 fn pixels(image: &Prepared, preprocess: &Preprocess) -> Map {
     let pixels = image.pixels();
     let scaling = preprocess.scaling();

@@ -13,12 +13,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{exact, json as fixture_json};
+use crate::checkpoint::{Checkpoint, FromTensors};
 use crate::config::{Architecture, Layout};
 use crate::files::Files;
-use crate::text::TextTower;
-use crate::transformer::Shape;
-use crate::vision::VisionTower;
-use crate::weights::Checkpoint;
+use crate::towers::{Shape, TextTower, VisionTower};
 use phototag_kernels::Activation;
 
 const WORDS: usize = 8;
@@ -114,8 +112,9 @@ fn fits(name: &str, config_file: &str, config: &Value, described: &Described) {
     read.text.vocabulary = WORDS;
     let files = Files::Folder(folder.path().into());
     let mut checkpoint = Checkpoint::open(&files, WEIGHTS).expect("sound");
-    let result = VisionTower::read(&mut checkpoint, &read.vision, &read.preprocess, exact())
-        .and_then(|_| TextTower::read(&mut checkpoint, &read.text, exact()))
+    let mut layers = FromTensors(&mut checkpoint);
+    let result = VisionTower::read(&mut layers, &read.vision, &read.preprocess, exact())
+        .and_then(|_| TextTower::read(&mut layers, &read.text, exact()))
         .and_then(|_| checkpoint.finish());
     result.unwrap_or_else(|error| panic!("{name}: {error}"));
 }

@@ -49,7 +49,7 @@ fn a_checkpoint_that_does_not_fit_names_the_tensor() {
     );
     let wider = error(|f| edit(f, |c| c["model_cfg"]["embed_dim"] = json!(25)));
     assert!(wider.contains("visual.proj has shape [32, 24]"), "{wider}");
-    assert!(wider.contains("asks for [32, 25]"), "{wider}");
+    assert!(wider.contains("requires [32, 25]"), "{wider}");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn absurd_configurations_are_an_error() {
         ),
         (
             |c| c["model_cfg"]["vision_cfg"]["image_size"] = json!(1 << 30),
-            "picture size",
+            "image size",
         ),
         (
             |c| c["model_cfg"]["vision_cfg"]["timm_model_name"] = json!("fastvit_mci2"),

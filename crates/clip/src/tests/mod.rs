@@ -11,7 +11,7 @@ mod strings;
 
 use std::path::PathBuf;
 
-use crate::transformer::Arithmetic;
+use crate::towers::Arithmetic;
 use phototag_kernels::{Kernels, Precision};
 
 fn fixture(name: &str) -> PathBuf {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{json, picture};
 use crate::Preprocess;
-use crate::preprocess::PreprocessConfig;
+use crate::picture::PreprocessConfig;
 
 #[derive(Deserialize)]
 struct Case {

@@ -5,14 +5,12 @@
 use safetensors::SafeTensors;
 
 use super::{exact, fixture, picture};
+use crate::checkpoint::{Checkpoint, FromTensors, floats};
 use crate::config::Layout;
 use crate::files::Files;
-use crate::number::floats;
-use crate::stage::watch;
-use crate::text::TextTower;
-use crate::tokens::TextTokens;
-use crate::vision::VisionTower;
-use crate::weights::Checkpoint;
+use crate::towers::stage::watch;
+use crate::towers::{TextTower, VisionTower};
+use crate::words::TextTokens;
 
 /// 1 minus the cosine.
 fn distance(a: &[f32], b: &[f32]) -> f64 {
@@ -74,8 +72,9 @@ fn every_stage_equals_the_references() {
         let read = layout.architecture(&files).expect("sound");
         let tokens = TextTokens::read(&files, "", read.text.context, read.clean).expect("sound");
         let mut checkpoint = Checkpoint::open(&files, layout.weights()).expect("sound");
-        let vision = VisionTower::read(&mut checkpoint, &read.vision, &read.preprocess, exact());
-        let text = TextTower::read(&mut checkpoint, &read.text, exact());
+        let mut layers = FromTensors(&mut checkpoint);
+        let vision = VisionTower::read(&mut layers, &read.vision, &read.preprocess, exact());
+        let text = TextTower::read(&mut layers, &read.text, exact());
         let (vision, text) = (vision.expect("fits"), text.expect("fits"));
 
         let input = picture(&format!("{model}/input.png"));
@@ -84,7 +83,7 @@ fn every_stage_equals_the_references() {
         compare(model, "vision", &seen, 0, !model.contains("siglip"));
 
         // The first of make.py's texts.
-        let ids = match text.wants_padding() {
+        let ids = match text.needs_padding() {
             true => tokens.padded_ids("a photograph of an animal or bird"),
             false => tokens.ids("a photograph of an animal or bird"),
         };

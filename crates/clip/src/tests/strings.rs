@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{fixture, json};
-use crate::clean::Clean;
 use crate::files::Files;
-use crate::tokens::TextTokens;
+use crate::words::Clean;
+use crate::words::TextTokens;
 
 type Groups<T> = BTreeMap<String, Vec<T>>;
 

@@ -1,8 +1,8 @@
-//! Packed weights, kept in a file in the model's folder, so that a start maps what it needs and packs nothing.
+//! Files of packed weights in the model's folder, so that a start maps what it needs and packs nothing.
 //!
-//! Knows nothing of towers: a file is a list of blocks, in the order in which a tower asks for its
-//! layers. A file that is missing, of another version, of another model or damaged counts as none,
-//! and where none can be written, none is: what it holds can always be made again.
+//! A file is a list of blocks, in the order in which a tower reads its layers; nothing here knows towers. A file that is
+//! missing, damaged, of another version or of another model counts as no file, and a file that cannot be written is left
+//! out: what it holds can always be computed again.
 
 use std::fs;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -12,34 +12,33 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
+use phototag_kernels::{Line, Lines, Precision, ReadLines, WriteLines};
 use tempfile::NamedTempFile;
 
+use super::mapped::Mapped;
 use crate::files::{Files, OpenFile};
-use crate::mapped::Mapped;
-use crate::transformer::Arithmetic;
 use crate::{Error, Threads};
-use phototag_kernels::{Line, Lines, ReadLines, WriteLines};
 
-/// The folder in a model's folder for what phototag adds.
+/// The folder inside a model's folder for what phototag adds.
 const FOLDER: &str = ".phototag";
 
-/// Raised whenever the same checkpoint gives other blocks than before.
+/// Must be incremented whenever the same checkpoint gives other blocks than before.
 const VERSION: u32 = 2;
 
-/// Checkpoints of fewer bytes are packed in no time.
-const WORTH_KEEPING: usize = 8 << 20;
+/// Smaller checkpoints are packed so quickly that a file is not worth it.
+const MIN_CHECKPOINT_BYTES: usize = 8 << 20;
 
-/// What a file begins with; blocks follow.
+/// The start of a file; blocks follow.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Header {
-    /// Of what it was made, and how.
+    /// BLAKE3 of what identifies the contents: version, tower, precisions, and the model's fingerprint.
     seal: [u8; 32],
     /// BLAKE3 of the blocks.
     checksum: [u8; 32],
 }
 
-/// Where the packed weights of one tower are kept.
+/// The place for the packed weights of one tower.
 pub(crate) struct PackedFile {
     folder: PathBuf,
     name: String,
@@ -47,17 +46,20 @@ pub(crate) struct PackedFile {
 }
 
 impl PackedFile {
-    /// `fingerprint` is that of the model in the folder `model`.
+    /// `fingerprint` is that of the model in the folder `model`. `precisions` are those of large layers, and of small
+    /// ones.
     pub(crate) fn new(
         model: &Path,
         fingerprint: &str,
         tower: &str,
-        arithmetic: Arithmetic,
+        precisions: [Precision; 2],
     ) -> Self {
-        let precisions = [arithmetic, arithmetic.careful()].map(|a| a.precision.name());
-        let name = format!("{tower}-{}.weights", precisions.join("-"));
+        let name = format!(
+            "{tower}-{}.weights",
+            precisions.map(Precision::name).join("-")
+        );
         let mut hasher = blake3::Hasher::new();
-        // In the order of bytes that the processor has, as all that follows.
+        // In the byte order of the processor, as are all blocks.
         hasher.update(&VERSION.to_ne_bytes());
         hasher.update(name.as_bytes());
         hasher.update(fingerprint.as_bytes());
@@ -68,14 +70,14 @@ impl PackedFile {
         }
     }
 
-    /// Whether there is such a file, damaged or not.
+    /// Whether the file exists, damaged or not.
     pub(crate) fn exists(&self) -> bool {
         self.open()
             .is_ok_and(|(_, header)| header.seal == self.seal)
     }
 
-    /// The file from its first block on, if all its blocks are as they were written.
-    pub(crate) fn read(&self) -> Option<Reading> {
+    /// Opens the file at its first block, if all blocks are as they were written.
+    pub(crate) fn read(&self) -> Option<PackedReader> {
         let (file, header) = self.open().ok()?;
         let map = Mapped::new(file).ok()?;
         map.read_ahead();
@@ -85,36 +87,35 @@ impl PackedFile {
             hasher.update_rayon(blocks);
             hasher.finalize()
         });
-        let sound = header.seal == self.seal && checksum == header.checksum;
-        sound.then(|| Reading {
+        let valid = header.seal == self.seal && checksum == header.checksum;
+        valid.then(|| PackedReader {
             map: Arc::new(map),
             at: size_of::<Header>(),
-            short: false,
+            too_short: false,
         })
     }
 
-    /// A new file, to be filled from the checkpoint, which has `length` bytes.
-    pub(crate) fn write(&self, length: usize) -> Option<Box<Writing>> {
-        if length < WORTH_KEEPING {
+    /// A new file for the layers of a checkpoint with `length` bytes. `None` if it is not worth it, or if the folder
+    /// cannot be written to.
+    pub(crate) fn write(&self, length: usize) -> Option<PackedWriter> {
+        if length < MIN_CHECKPOINT_BYTES {
             return None;
         }
         fs::create_dir_all(&self.folder).ok()?;
         let mut builder = tempfile::Builder::new();
-        // As the umask has it: a folder of models may be shared.
+        // Permissions as the umask sets them, because a folder of models may be shared.
         #[cfg(unix)]
         builder.permissions(fs::Permissions::from_mode(0o666));
         let file = builder.tempfile_in(&self.folder).ok()?;
-        let mut writing = Box::new(Writing {
+        let mut writer = PackedWriter {
             file: BufWriter::new(file),
             to: self.folder.join(&self.name),
             seal: self.seal,
             hasher: blake3::Hasher::new(),
             result: Ok(()),
-        });
-        writing.result = writing
-            .file
-            .write_all(bytemuck::bytes_of(&Header::zeroed()));
-        Some(writing)
+        };
+        writer.result = writer.file.write_all(bytemuck::bytes_of(&Header::zeroed()));
+        Some(writer)
     }
 
     fn open(&self) -> Result<(OpenFile, Header), Error> {
@@ -125,16 +126,16 @@ impl PackedFile {
     }
 }
 
-/// A file of packed weights, block by block.
-pub(crate) struct Reading {
+/// A file of packed weights, read block by block.
+pub(crate) struct PackedReader {
     map: Arc<Mapped>,
     at: usize,
-    /// Whether more was asked for than there is.
-    short: bool,
+    /// Whether a block was missing.
+    too_short: bool,
 }
 
-impl ReadLines for Reading {
-    /// Zeros if the file ends before it.
+impl ReadLines for PackedReader {
+    /// Zeros if the block is missing.
     fn lines(&mut self, count: usize) -> Lines {
         let range = self.at..self.at + count * size_of::<Line>();
         match Lines::shared(self.map.clone(), range.clone()) {
@@ -143,23 +144,22 @@ impl ReadLines for Reading {
                 lines
             }
             None => {
-                self.short = true;
+                self.too_short = true;
                 vec![Line::ZERO; count].into()
             }
         }
     }
 }
 
-impl Reading {
-    /// Whether each block was there and none is left.
-    pub(crate) fn was_all(&self) -> bool {
-        !self.short && self.at == self.map.len()
+impl PackedReader {
+    /// Whether no block was missing and none is left.
+    pub(super) fn was_complete(&self) -> bool {
+        !self.too_short && self.at == self.map.len()
     }
 }
 
-/// A file of packed weights in the making. What fails shows at its end only, where it means that there is no
-/// file.
-pub(crate) struct Writing {
+/// A new file of packed weights. An error while writing shows only at the end, where it means that there is no file.
+pub(crate) struct PackedWriter {
     file: BufWriter<NamedTempFile>,
     to: PathBuf,
     seal: [u8; 32],
@@ -167,7 +167,7 @@ pub(crate) struct Writing {
     result: io::Result<()>,
 }
 
-impl WriteLines for Writing {
+impl WriteLines for PackedWriter {
     fn lines(&mut self, lines: &[Line]) {
         let bytes = bytemuck::cast_slice(lines);
         if self.result.is_ok() {
@@ -177,15 +177,15 @@ impl WriteLines for Writing {
     }
 }
 
-impl Writing {
-    /// Puts the file in its place.
+impl PackedWriter {
+    /// Completes the file and renames it into place.
     pub(crate) fn finish(self) {
         let checksum = self.hasher.finalize().into();
         let header = Header {
             seal: self.seal,
             checksum,
         };
-        // Not waited for until it is on the disk: a file that a power cut tears has the wrong checksum.
+        // Not fsynced: after a power cut the checksum tells a torn file.
         let _ = self
             .result
             .and_then(|()| self.file.into_inner().map_err(io::Error::from))
@@ -195,11 +195,4 @@ impl Writing {
                 file.persist(self.to).map_err(io::Error::from)
             });
     }
-}
-
-/// What a checkpoint does with packed layers.
-pub(crate) enum Packed {
-    Nowhere,
-    Read(Reading),
-    Written(Box<Writing>),
 }

@@ -1,8 +1,8 @@
-//! From a text to the ids that a text tower takes, through the model's own tokenizer.json.
+//! Tokenizing with the model's own tokenizer.json.
 //!
-//! Only what tokenizer.json does not say is added here: how texts are cleaned before, how long one
-//! may be and what fills the rest. Truncation keeps the closing special token, as the models were
-//! trained. CLIP's older form, vocab.json with merges.txt, is read by [`crate::vocabulary`].
+//! Added here is only what tokenizer.json does not state: how texts are cleaned first, how long they may be, and what
+//! pads them. Truncation keeps the closing special token, as in training. [`vocabulary`] reads CLIP's older form,
+//! vocab.json with merges.txt.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,15 +10,15 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
+use super::clean::Clean;
+use super::vocabulary;
 use crate::Error;
-use crate::clean::Clean;
 use crate::files::Files;
-use crate::vocabulary;
 
 const TOKENIZER: &str = "tokenizer.json";
 const CONFIG: &str = "tokenizer_config.json";
 
-/// The files at the top of a model folder that ids depend on; not all of them need be there.
+/// The files at the top of a model folder that token ids depend on. Not all of them need to exist.
 pub(crate) fn relevant_files(files: &Files) -> Vec<&'static str> {
     match files.exists(TOKENIZER) {
         true => vec![TOKENIZER, CONFIG],
@@ -26,14 +26,14 @@ pub(crate) fn relevant_files(files: &Files) -> Vec<&'static str> {
     }
 }
 
-/// Longer than any published context; guards against absurd configurations.
-const LONGEST_CONTEXT: usize = 8192;
+/// Longer than any published context. Guards against absurd configurations.
+const MAX_CONTEXT: usize = 8192;
 
 /// A model's tokenizer, its context length and its padding.
 pub(crate) struct TextTokens {
     tokenizer: Tokenizer,
     clean: Clean,
-    /// Whether it is CLIP's, in which open_clip gives special tokens names of its own.
+    /// Whether it is CLIP's, for whose special tokens open_clip has names of its own.
     is_clips: bool,
     context_length: usize,
     pad: i32,
@@ -52,7 +52,7 @@ enum PadToken {
     Added { content: String },
 }
 
-/// The part of tokenizer.json on which the tokenizers crate panics if its syntax is broken.
+/// The part of tokenizer.json whose syntax errors make the tokenizers crate panic.
 #[derive(Deserialize)]
 struct Decoder {
     #[serde(rename = "decoder")]
@@ -64,18 +64,17 @@ fn parse(text: &[u8]) -> Result<Tokenizer, String> {
     guarded(|| Tokenizer::from_bytes(text))
 }
 
-/// The tokenizers crate panics on some files that contradict themselves; that is an error like any
-/// other of a file.
+/// Turns a panic into an error: the tokenizers crate panics on some files that contradict themselves.
 fn guarded<T>(run: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result.map_err(|e| e.to_string()),
-        Err(_) => Err("contradicts itself, so that texts cannot be cut into tokens".into()),
+        Err(_) => Err("contradicts itself: the tokenizer cannot be used".into()),
     }
 }
 
 impl TextTokens {
-    /// Reads tokenizer.json and, if it is there, tokenizer_config.json; `folder` is where they
-    /// are within the model, "" or with a slash at its end.
+    /// Reads tokenizer.json and, if it exists, tokenizer_config.json. `folder` is their place in the model: "", or a path
+    /// that ends in a slash.
     pub(crate) fn read(
         files: &Files,
         folder: &str,
@@ -89,7 +88,7 @@ impl TextTokens {
             false => format!("{folder}{TOKENIZER}"),
         };
         let invalid = |reason: String| Error::invalid(files.path(&name), reason);
-        if !(1..=LONGEST_CONTEXT).contains(&context_length) {
+        if !(1..=MAX_CONTEXT).contains(&context_length) {
             return Err(invalid(format!(
                 "a context of {context_length} tokens is not supported"
             )));
@@ -98,7 +97,7 @@ impl TextTokens {
             true => vocabulary::read(files, folder)?,
             false => parse(&files.text(&name)?).map_err(invalid)?,
         };
-        // Cutting an empty text shows whether the parts of the file fit each other.
+        // Tokenizing an empty text shows whether the parts of the file fit together.
         let empty = guarded(|| tokenizer.encode_fast("", true)).map_err(invalid)?;
         if empty.get_ids().is_empty() {
             vocabulary::frame(&mut tokenizer);
@@ -137,7 +136,7 @@ impl TextTokens {
         })
     }
 
-    /// The ids of `text`, special tokens included, as many as it needs and at least one.
+    /// The ids of `text` with special tokens, without padding. At least one.
     pub(crate) fn ids(&self, text: &str) -> Result<Vec<i32>, String> {
         let mut text = self.clean.apply(text);
         if self.is_clips && self.clean == Clean::Lower && text.contains('<') {
@@ -151,7 +150,7 @@ impl TextTokens {
         Ok(ids)
     }
 
-    /// The ids of `text`, filled up to the context length.
+    /// The ids of `text`, padded to the context length.
     pub(crate) fn padded_ids(&self, text: &str) -> Result<Vec<i32>, String> {
         let mut ids = self.ids(text)?;
         ids.resize(self.context_length, self.pad);

@@ -1,16 +1,15 @@
-//! Resizing exactly as Pillow does, because that is what the models were trained and are used with.
+//! Resizing exactly as Pillow does, because models are trained and used with it.
 //!
-//! Pillow's method for 8-bit pictures (libImaging/Resample.c): a filter that widens with the
-//! reduction, so that every source pixel counts (antialiasing); weights as 22-bit fixed-point
-//! numbers; one pass for each axis, rounded to bytes between them; a pass that changes no size is left
-//! out.
-//! Only the part of the result inside a window is computed: a crop costs its own size, and a
-//! picture one pixel wide cannot ask for gigabytes.
+//! Pillow's method for 8-bit images (libImaging/Resample.c): a filter that widens with the reduction, so that every source
+//! pixel counts (antialiasing); weights as 22-bit fixed-point numbers; one pass per axis, rounded to bytes between the
+//! two; no pass for an axis that keeps its size. Only the part of the result inside a window is computed, so that a crop
+//! costs its own size, and an image one pixel wide cannot require gigabytes.
 
-use crate::Pixels;
 use phototag_kernels::{Group, Kernels, WEIGHT_BITS, Windows};
 
-/// The interpolations that image models are published with.
+use super::pixels::Pixels;
+
+/// The interpolations of published models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filter {
     /// A triangle, one pixel to each side.
@@ -39,7 +38,7 @@ impl Filter {
     }
 }
 
-/// A part of the resized picture, in its pixels; it lies inside.
+/// A part of the resized image, in pixels. It lies inside the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) left: u32,
@@ -48,8 +47,8 @@ pub(crate) struct Window {
     pub(crate) height: u32,
 }
 
-/// Resizes what lies in `area` (left, top, width, height in pixels, fractions included: Pillow's `box`) to
-/// `size` (width, height) and returns what `window` shows of it, `[height][width][3]`.
+/// Resizes the `area` (left, top, width, height in pixels and fractions: Pillow's `box`) of an image to `size` (width,
+/// height). Returns the part in `window`, `[height][width][3]`.
 pub(crate) fn resize(
     pixels: &Pixels,
     area: [f64; 4],
@@ -83,16 +82,15 @@ pub(crate) fn resize(
     resize_columns(&narrow, window.width as usize * 3, &rows, first)
 }
 
-/// Whether the rows are reduced before the columns: since Pillow 13 (its pull request 9549), where
-/// the picture loses more than twice as many rows as columns. The rule's exact form was found by
-/// resizing pictures of many sizes with Pillow 13.0.
+/// Whether rows are reduced before columns: since Pillow 13 (pull request 9549), if the image loses more than twice as
+/// many rows as columns. The exact rule was found by resizing images of many sizes with Pillow 13.0.
 fn rows_first(from: (u32, u32), to: (u32, u32)) -> bool {
     let lost = |from: u32, to: u32| i64::from(from) - i64::from(to);
     let rows = lost(from.1, to.1);
     rows > 0 && rows > 2 * lost(from.0, to.0)
 }
 
-/// One axis of a resize: so many source pixels, of which a stretch becomes so many others.
+/// One axis of a resize: `length` of the `source` pixels, from `start` on, become `target` pixels.
 struct Axis {
     source: u32,
     start: f64,
@@ -100,10 +98,10 @@ struct Axis {
     target: u32,
 }
 
-/// For each result pixel along one axis, which source pixels count and how much.
+/// For each pixel of the result along one axis, the source pixels that count, and their weights.
 struct Taps {
     starts: Vec<usize>,
-    /// `[pixels][taps]`; the same number of taps for all, zeros at the end where fewer count.
+    /// `[pixels][taps]`. All pixels have the same number of taps; unused ones at the end are zero.
     weights: Vec<i32>,
     taps: usize,
 }
@@ -143,8 +141,8 @@ impl Taps {
                 *fixed = (scaled + 0.5f64.copysign(scaled)) as i32;
             }
         }
-        // Pixels near the far edge have fewer taps; their rows of weights start earlier so that
-        // every tap of every pixel lies inside the source.
+        // Pixels near the far edge have fewer taps; they start earlier, so that every tap of every pixel lies inside the
+        // source.
         let source = axis.source as usize;
         for (start, weights) in starts.iter_mut().zip(weights.chunks_exact_mut(taps)) {
             let beyond = (*start + taps).saturating_sub(source);
@@ -158,7 +156,7 @@ impl Taps {
         }
     }
 
-    /// The first source pixel that counts for any result pixel, and one past the last.
+    /// The source pixels that count for any pixel of the result: the first, and one past the last.
     fn range(&self) -> (usize, usize) {
         let first = self.starts.iter().min().copied().unwrap_or(0);
         let last = self.starts.iter().max().map_or(0, |last| last + self.taps);
@@ -173,7 +171,7 @@ impl Taps {
     }
 }
 
-/// Rows that are resized together: as many as have room in a group, four bytes each.
+/// Rows that are resized together: as many as fit in a group, with four bytes each.
 const ROWS: usize = size_of::<Group>() / 4;
 
 fn resize_rows(source: &[u8], row_bytes: usize, columns: &Taps) -> Vec<u8> {
@@ -184,7 +182,7 @@ fn resize_rows(source: &[u8], row_bytes: usize, columns: &Taps) -> Vec<u8> {
     };
     let width = columns.starts.len();
     let mut result = vec![0; source.len() / row_bytes * width * 3];
-    // By place, the pixels of all rows.
+    // For each column, the pixels of all rows.
     let mut groups: Vec<Group> = vec![[0; _]; row_bytes / 3];
     let mut narrow: Vec<Group> = vec![[0; _]; width];
     let blocks = source.chunks(ROWS * row_bytes);
@@ -204,7 +202,7 @@ fn resize_rows(source: &[u8], row_bytes: usize, columns: &Taps) -> Vec<u8> {
     result
 }
 
-/// `source` begins with the picture's row `first`.
+/// `source` starts with row `first` of the image.
 fn resize_columns(source: &[u8], row_bytes: usize, rows: &Taps, first: usize) -> Vec<u8> {
     let kernels = Kernels::chosen_or_portable();
     let mut result = vec![0; rows.starts.len() * row_bytes];

@@ -1,9 +1,8 @@
-//! CLIP's tokenizer where there is no tokenizer.json: byte-pair encoding from vocab.json and merges.txt.
+//! CLIP's tokenizer without a tokenizer.json: byte-pair encoding from vocab.json and merges.txt.
 //!
-//! The rest of the tokenizer is the same for all models that come so, and follows OpenAI's
-//! simple_tokenizer.py: composed and lower-case text, cut into words, numbers digit by digit, and
-//! runs of anything else; bytes as printable characters; the last piece of a word marked `</w>`;
-//! each text between `<|startoftext|>` and `<|endoftext|>`.
+//! The rest of the tokenizer is the same for all such models and follows OpenAI's simple_tokenizer.py: composed, lower-case
+//! text is split into words, single digits, and runs of other characters; bytes become printable characters; the last
+//! piece of a word is marked with `</w>`; each text is put between `<|startoftext|>` and `<|endoftext|>`.
 
 use std::sync::LazyLock;
 
@@ -20,11 +19,11 @@ pub(crate) const MERGES: &str = "merges.txt";
 
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
-/// What a word is to CLIP.
+/// A word, as CLIP splits them.
 const WORDS: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-/// The tokenizer of the two files in `folder`, which is "" or ends in a slash.
+/// The tokenizer of the two files in `folder`: "", or a path that ends in a slash.
 pub(crate) fn read(files: &Files, folder: &str) -> Result<Tokenizer, Error> {
     let tokens = format!("{folder}{TOKENS}");
     let merges = format!("{folder}{MERGES}");
@@ -62,13 +61,13 @@ pub(crate) fn read(files: &Files, folder: &str) -> Result<Tokenizer, Error> {
                   "end_of_word_suffix": "</w>", "vocab": vocabulary, "merges": pairs},
     });
     serde_json::from_value(whole).map_err(|e| {
-        let reason = format!("makes no tokenizer together with {MERGES}: {e}");
+        let reason = format!("does not fit {MERGES}: {e}");
         Error::invalid(files.path(&tokens), reason)
     })
 }
 
-/// Puts CLIP's two special tokens around every text, if there are such tokens: in some files the
-/// transformers library leaves it to its own code.
+/// Puts CLIP's two special tokens around every text, if the vocabulary has them. Some files of the transformers library
+/// do not state it, because its own code does it.
 pub(crate) fn frame(tokenizer: &mut Tokenizer) {
     if let (Some(start), Some(end)) = (tokenizer.token_to_id(START), tokenizer.token_to_id(END)) {
         let frame = RobertaProcessing::new((END.into(), end), (START.into(), start));
@@ -81,7 +80,7 @@ pub(crate) fn is_clips(tokenizer: &Tokenizer) -> bool {
     tokenizer.token_to_id(START).is_some() && tokenizer.token_to_id(END).is_some()
 }
 
-/// What a word is to open_clip, which gives the special tokens names of its own.
+/// A word, as open_clip splits them: it has names of its own for the special tokens.
 static OPEN_CLIPS_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let words = WORDS.replace(
         r"<\|startoftext\|>|<\|endoftext\|>",
@@ -90,8 +89,8 @@ static OPEN_CLIPS_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&words).ok()
 });
 
-/// A text that may spell special tokens, as open_clip understands it: its own names for them mean
-/// the tokens, the names in the files are ordinary text. Words come apart, which they do anyway.
+/// Rewrites a text that may contain special tokens, as open_clip understands it: its own names stand for the tokens, and
+/// the names in the files are ordinary text. Words are separated, which tokenizing does anyway.
 pub(crate) fn special_spellings(text: &str) -> String {
     let Some(words) = &*OPEN_CLIPS_WORDS else {
         return text.to_owned();

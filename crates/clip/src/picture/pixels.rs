@@ -1,9 +1,8 @@
-//! Decoded pictures, as the encoders take them.
+//! Decoded images.
 //!
-//! One pixel format for the whole pipeline: 8-bit sRGB, rows from the top, no padding. Decoding
-//! files is the caller's business; nothing here knows of file formats.
+//! There is one pixel format: 8-bit sRGB, rows from the top, no padding. Decoding files is up to the caller.
 
-/// An upright 8-bit sRGB picture: `width * height * 3` bytes, row by row from the top left.
+/// An upright 8-bit sRGB image: `width * height * 3` bytes, row by row from the top left.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pixels {
     width: u32,
@@ -12,8 +11,8 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// Takes `rgb` as a picture of `width` by `height`. `None` if either is zero or the length is
-    /// not `width * height * 3`.
+    /// An image of `width` by `height` pixels. `None` if either is zero, or if the length of `rgb` is not
+    /// `width * height * 3`.
     pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Option<Self> {
         let expected = (width as usize)
             .checked_mul(height as usize)?
@@ -36,7 +35,7 @@ impl Pixels {
         &self.rgb
     }
 
-    /// The samples, given back without a copy.
+    /// The samples, without a copy.
     pub fn into_rgb(self) -> Vec<u8> {
         self.rgb
     }

@@ -1,5 +1,5 @@
-//! A look at what passes between the parts of a tower, for the tests that compare it with what the
-//! reference implementations have there. In other builds there is nothing to see.
+//! A look at the values between the parts of a tower, for the tests that compare them with the reference
+//! implementations. Outside of tests this is empty.
 
 #[cfg(not(test))]
 #[inline(always)]
@@ -24,7 +24,7 @@ mod watched {
         });
     }
 
-    /// All that passes on this thread while `run` runs, in order.
+    /// Everything that passes on this thread during `run`, in order.
     pub(crate) fn watch(run: impl FnOnce()) -> Vec<Vec<f32>> {
         SEEN.set(Some(Vec::new()));
         run();

@@ -1,31 +1,30 @@
-//! Texts cleaned as open_clip cleans them before its tokenizers see them.
+//! Cleaning of texts as open_clip does it before tokenizing.
 //!
-//! open_clip calls ftfy's `fix_text`, unescapes HTML twice and tidies the white space. Of ftfy this
-//! has what mends single characters: quotes, ligatures, width, line breaks, control characters,
-//! entities, composition. What guesses at wrongly decoded text (mojibake such as "cafÃ©") is left
-//! out, on purpose: it takes a statistical model of bad text, and prompts are typed, not scraped.
-//! Two rarities differ besides: combining marks in a row that are younger than the tables of the
-//! `tokenizers` crate keep their order, and U+0345 on its own is no letter.
+//! open_clip calls ftfy's `fix_text`, unescapes HTML twice and normalises white space. Of ftfy, this implements what
+//! repairs single characters: quotes, ligatures, width, line breaks, control characters, entities, composition. Repairing
+//! wrongly decoded text (mojibake such as "cafÃ©") is left out on purpose: it needs a statistical model of bad text, and
+//! prompts are typed, not scraped. There are two more, rare differences: consecutive combining marks that are newer than
+//! the tables of the `tokenizers` crate keep their order, and U+0345 on its own does not count as a letter.
 
 use serde::Deserialize;
 use tokenizers::normalizers::unicode::{NFC, NFKC};
 use tokenizers::{NormalizedString, Normalizer};
 
-/// open_clip's names for what is done beyond mending.
+/// How a text is cleaned after `fix_text`, by open_clip's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Clean {
-    /// White space tidied.
+    /// White space is normalised.
     Whitespace,
-    /// And lower case.
+    /// Also converted to lower case.
     Lower,
-    /// And no punctuation.
+    /// Also without punctuation.
     Canonicalize,
 }
 
 impl Clean {
     pub(crate) fn apply(self, text: &str) -> String {
-        let text = mended(text);
+        let text = fixed(text);
         let text = unescaped(&unescaped(&text));
         match self {
             Self::Whitespace => tidy(&text),
@@ -39,7 +38,7 @@ impl Clean {
     }
 }
 
-/// As Python's `html.unescape`, which drops references to control characters.
+/// Python's `html.unescape`, which drops references to control characters.
 fn unescaped(text: &str) -> String {
     let is_dropped = |c| {
         matches!(c,
@@ -52,47 +51,47 @@ fn tidy(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// ftfy's `fix_text`, line by line, without its guesses at encodings.
-fn mended(text: &str) -> String {
-    // One "<" says that the text, from there on, may be HTML and has its entities on purpose.
+/// ftfy's `fix_text`, line by line, without its guesses of encodings.
+fn fixed(text: &str) -> String {
+    // After the first line with a "<" the text may be HTML, in which entities are intended.
     let mut unescape = true;
     let line = |line: &str| {
         unescape &= !line.contains('<');
         let mut text = line.to_owned();
         loop {
-            let mended = mended_once(&text, unescape);
-            if mended == text {
+            let once = fixed_once(&text, unescape);
+            if once == text {
                 break text;
             }
-            text = mended;
+            text = once;
         }
     };
     text.split_inclusive('\n').map(line).collect()
 }
 
-fn mended_once(text: &str, unescape: bool) -> String {
+fn fixed_once(text: &str, unescape: bool) -> String {
     let text = if unescape {
         without_entities(text)
     } else {
         text.to_owned()
     };
     let text = without_terminal_colours(&text);
-    let mut mended = String::with_capacity(text.len());
+    let mut fixed = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\u{80}'..='\u{9f}' => mended.push(windows_1252(c)),
-            '\u{2bc}' | '\u{2018}'..='\u{201b}' => mended.push('\''),
-            '\u{201c}'..='\u{201f}' => mended.push('"'),
-            '\u{2028}' | '\u{2029}' => mended.push('\n'),
-            '\u{3000}' | '\u{ff01}'..='\u{ffef}' => mended.push_str(&normalised(&NFKC, c)),
+            '\u{80}'..='\u{9f}' => fixed.push(windows_1252(c)),
+            '\u{2bc}' | '\u{2018}'..='\u{201b}' => fixed.push('\''),
+            '\u{201c}'..='\u{201f}' => fixed.push('"'),
+            '\u{2028}' | '\u{2029}' => fixed.push('\n'),
+            '\u{3000}' | '\u{ff01}'..='\u{ffef}' => fixed.push_str(&normalised(&NFKC, c)),
             c if is_control(c) => {}
             c => match ligature(c) {
-                Some(letters) => mended.push_str(letters),
-                None => mended.push(c),
+                Some(letters) => fixed.push_str(letters),
+                None => fixed.push(c),
             },
         }
     }
-    normalised(&NFC, mended.replace("\r\n", "\n").replace('\r', "\n"))
+    normalised(&NFC, fixed.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 fn normalised(form: &impl Normalizer, text: impl ToString) -> String {
@@ -149,7 +148,7 @@ fn ligature(c: char) -> Option<&'static str> {
     })
 }
 
-/// Character references that end in a semicolon, replaced; also those in all capitals.
+/// Replaces character references that end in a semicolon, including those in all capitals.
 fn without_entities(text: &str) -> String {
     const LONGEST_NAME: usize = 24;
     let mut result = String::with_capacity(text.len());
@@ -172,7 +171,7 @@ fn without_entities(text: &str) -> String {
     result + rest
 }
 
-/// What the reference stands for, if all of it is one.
+/// What a reference stands for, if all of it is one reference.
 fn character(reference: &str) -> Option<String> {
     let whole = |reference: &str| {
         let text = htmlize::unescape(reference).into_owned();
@@ -188,7 +187,7 @@ fn character(reference: &str) -> Option<String> {
     })
 }
 
-/// Without "ESC [ digits letter".
+/// Removes "ESC [ digits letter".
 fn without_terminal_colours(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
@@ -214,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mends_what_ftfy_mends() {
+    fn fixes_what_ftfy_fixes() {
         for (text, expected) in [
             ("“It’s”\u{a0}ﬁne", "\"it's\" fine"),
             ("ＬＯＵＤ　ＮＯＩＳＥＳ", "loud noises"),
