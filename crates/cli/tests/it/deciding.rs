@@ -164,10 +164,10 @@ fn tune_edits_thresholds_and_nothing_else() {
     assert_eq!(folder.read("tags.json").matches("wildlife").count(), 13);
 
     folder.write("labels.json", LABELS);
-    folder.run("tune", &[]).expect(0).says(&[
-        "cross-validated on 10 labelled",
-        "come from scores alone",
-    ]);
+    folder
+        .run("tune", &[])
+        .expect(0)
+        .says(&["cross-validated on 10 labelled", "come from scores alone"]);
     folder.run("tune", &["--precision", "0.95"]).expect(0);
     for (arguments, part) in [
         (
