@@ -2,7 +2,7 @@
 //
 //     node bench/gallery/page.js SITE
 
-import { launch, open, serve } from "../../crates/phototag/gallery/tests/browser.js";
+import { launch, open, serve } from "../../crates/gallery/web/tests/browser.js";
 
 const browser = await launch();
 const server = await serve({ "": process.argv[2] });

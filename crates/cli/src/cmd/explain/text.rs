@@ -1,0 +1,81 @@
+//! An explanation as text.
+
+use phototag_core::catalog::Catalog;
+use phototag_core::explain::{Explanation, Origin, Reason, Verdict};
+
+pub(super) fn describe(catalog: &Catalog, explanation: &Explanation) -> String {
+    let mut text = format!("{}: {}\n", explanation.key, tags(catalog, explanation));
+    for reason in &explanation.reasons {
+        let label = &catalog[reason.category].label;
+        text += &format!("\n{label}: {}\n", verdict(reason));
+        for line in lines(reason, explanation.photos) {
+            text += &format!("  {line}\n");
+        }
+    }
+    text
+}
+
+/// The photo's tags in one line.
+pub(super) fn tags(catalog: &Catalog, explanation: &Explanation) -> String {
+    if explanation.tags.is_empty() {
+        return "no tags".to_owned();
+    }
+    let mut names: Vec<&str> = explanation
+        .tags
+        .iter()
+        .map(|id| catalog[*id].id.as_str())
+        .collect();
+    names.sort_unstable();
+    names.join(", ")
+}
+
+/// Whether the photo has the tag, and who says so.
+pub(super) fn verdict(reason: &Reason) -> &'static str {
+    match (reason.correction, reason.verdict) {
+        (Some(true), Verdict::Missed) => "yes, by your correction (the score alone says no)",
+        (Some(true), _) => "yes, by your correction (and by its score)",
+        (Some(false), Verdict::Missed) => "no, by your correction (and by its score)",
+        (Some(false), _) => "no, by your correction (the score alone says yes)",
+        (None, Verdict::Reached) => "yes",
+        (None, Verdict::Fallback) => {
+            "yes, as the best category of a photo that reaches no threshold"
+        }
+        (None, Verdict::Missed) => "no",
+    }
+}
+
+/// Every number that decided.
+pub(super) fn lines(reason: &Reason, photos: usize) -> Vec<String> {
+    let Reason {
+        score, threshold, ..
+    } = reason;
+    let margin = score - threshold;
+    let mut lines = vec![format!(
+        "score {score:.3}, threshold {threshold:.3}, margin {margin:+.3}; rank {} of {photos} photos",
+        reason.rank
+    )];
+    lines.push(match &reason.origin {
+        Origin::Measure(meaning) => format!("measured: {meaning}"),
+        Origin::Prompt { text, similarity } => {
+            format!("best-matching prompt: {text:?} ({similarity:.3})")
+        }
+    });
+    if let Some(learned) = &reason.learned {
+        lines.push(format!(
+            "learned from {} positive examples: the score was {:.3}",
+            learned.positives, learned.zero_shot
+        ));
+    }
+    if !reason.nearest.is_empty() {
+        let near: Vec<String> = reason
+            .nearest
+            .iter()
+            .map(|(key, similarity)| format!("{key} ({similarity:.2})"))
+            .collect();
+        lines.push(format!(
+            "most similar photos with this tag: {}",
+            near.join(", ")
+        ));
+    }
+    lines
+}

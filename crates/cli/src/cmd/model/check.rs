@@ -1,0 +1,104 @@
+//! `phototag model check`: how fast and how exact each precision is, for one model on the owner's photos;
+//! the fastest that is exact enough is used from then on.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use globset::GlobSet;
+use phototag_clip::{Precision, Prepared, Preprocess};
+
+use super::Outcome;
+use crate::cli::CheckArgs;
+use crate::console::Console;
+use phototag_core::embed::{Embedder, prepare};
+use phototag_core::models::measured::{
+    LEAST_MEAN, LEAST_PHOTOS, LEAST_WORST, Measured, fastest, measure,
+};
+use phototag_core::models::{Models, checked};
+use phototag_core::scan::{self, KeyStyle};
+
+pub fn check(args: &CheckArgs, models: &Models, console: &Console) -> Result<Outcome> {
+    let choose = |precision| Embedder::choose(&args.model, Path::new(""), Some(precision));
+    let exact = choose(Precision::F32)?;
+    if exact.fingerprint == choose(Precision::Int8)?.fingerprint {
+        bail!(
+            "the model {:?} is computed as its files say, whatever the precision: there is nothing to check",
+            exact.name
+        );
+    }
+    let before = Embedder::choose(&args.model, Path::new(""), None)?;
+    let load = |precision| exact.loaded_as(precision);
+    let mut count = 0;
+    let pictures = |preprocess: &Preprocess| {
+        let pictures = pictures(args, preprocess, console)?;
+        count = pictures.len();
+        Ok(pictures)
+    };
+    let measured = console.watching(|watch| measure(load, pictures, 2, watch))?;
+    let measured = measured.context("no photo was measured")?;
+    let fastest = fastest(&measured);
+    checked::keep(&models.own, &exact.fingerprint, fastest)?;
+    let again = choose(fastest)?.fingerprint != before.fingerprint;
+    let text = describe(&exact.name, &measured, count, fastest, again);
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// Photos from all over the folders, prepared for the model.
+fn pictures(args: &CheckArgs, preprocess: &Preprocess, console: &Console) -> Result<Vec<Prepared>> {
+    let nothing = GlobSet::empty();
+    let scan = console
+        .watching(|watch| scan::scan(&args.inputs, &nothing, KeyStyle::Path, |_, _| None, watch))?;
+    let step = scan.photos.len().div_ceil(args.photos.get()).max(1);
+    let mut pictures = Vec::new();
+    for photo in scan.photos.iter().step_by(step) {
+        match prepare(preprocess, &photo.path) {
+            Ok(picture) => pictures.push(picture),
+            Err(reason) => console.warn(&format!("{}: {reason}", photo.path.display())),
+        }
+    }
+    let place = args.inputs.first().context("a folder is needed")?;
+    if pictures.len() < LEAST_PHOTOS {
+        bail!(
+            "{}: {} photos can be read here; to judge a model takes {LEAST_PHOTOS} or more",
+            place.display(),
+            pictures.len()
+        );
+    }
+    Ok(pictures)
+}
+
+fn describe(
+    name: &str,
+    measured: &[Measured],
+    photos: usize,
+    fastest: Precision,
+    again: bool,
+) -> String {
+    let mut text = format!(
+        "{name} on {photos} photos, against single precision:\n\n  precision  photos/s  mean cosine  worst photo\n"
+    );
+    for one in measured {
+        text += &format!(
+            "  {:9}  {:8.1}  {:11.5}  {:11.5}{}\n",
+            one.precision.name(),
+            one.speed,
+            one.mean,
+            one.worst,
+            if one.is_exact_enough() {
+                ""
+            } else {
+                "  too far off"
+            },
+        );
+    }
+    text += &format!(
+        "\n{} is used with this model from now on: the fastest of those with a mean of {LEAST_MEAN} and a worst photo of {LEAST_WORST}.\n",
+        fastest.name()
+    );
+    if again {
+        text += "Its vectors are not those of before, so photos are embedded again, once.\n";
+    }
+    text
+}

@@ -1,0 +1,190 @@
+//! Everything that goes to stderr: progress and warnings.
+//!
+//! A bar on a terminal, a line now and then elsewhere, nothing with `--quiet`. Results go to stdout
+//! and are the commands' own business; errors end in `main`.
+
+mod download;
+
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use phototag_core::Warning;
+use phototag_core::progress::{Event, Watch};
+
+use crate::interrupt;
+
+/// The way to the person at the terminal.
+pub struct Console {
+    quiet: bool,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+/// How often a line is written where no bar can be drawn.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+impl Console {
+    pub fn new(quiet: bool) -> Self {
+        Self {
+            quiet,
+            bar: Mutex::new(None),
+        }
+    }
+
+    /// Runs work that reports what it does: shows progress, and stops the work on Ctrl-C.
+    pub fn watching<T>(&self, work: impl FnOnce(&mut Watch) -> T) -> T {
+        let mut progress = None;
+        work(&mut |event| {
+            match event {
+                Event::Photos { done, total } => progress
+                    .get_or_insert_with(|| self.progress(total))
+                    .set(done),
+                Event::RoundedPrecision { mean, worst } => self.note(&format!(
+                    "This is a large library, so it is embedded in int8, which is exact enough for it: on some of its \
+                     photos, the mean cosine to exact vectors is {mean:.4}, the worst {worst:.4}. To choose \
+                     another precision, use --precision."
+                )),
+                _ => {}
+            }
+            if interrupt::requested() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })
+    }
+
+    /// Prints warnings.
+    pub fn warn_all(&self, warnings: &[Warning]) {
+        for warning in warnings {
+            self.warn(&warning.to_string());
+        }
+    }
+
+    /// Prints a warning, unless --quiet.
+    pub fn warn(&self, message: &str) {
+        if !self.quiet {
+            self.line(&format!("warning: {message}"));
+        }
+    }
+
+    /// Prints what is going on, unless --quiet.
+    pub fn note(&self, message: &str) {
+        if !self.quiet {
+            self.line(message);
+        }
+    }
+
+    /// Starts showing progress over `total` photos.
+    fn progress(&self, total: usize) -> Progress<'_> {
+        let bar = (!self.quiet && std::io::stderr().is_terminal()).then(|| {
+            let style =
+                ProgressStyle::with_template("{bar:30} {pos}/{len} photos  {per_sec}  {eta} left")
+                    .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar =
+                ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr())
+                    .with_style(style);
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        self.set_bar(bar.clone());
+        Progress {
+            console: self,
+            bar,
+            total,
+            done: 0,
+            started: Instant::now(),
+            last_line: Instant::now(),
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let write = || to_stderr(text);
+        match self.bar.lock().ok().and_then(|bar| bar.clone()) {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn set_bar(&self, bar: Option<ProgressBar>) {
+        if let Ok(mut place) = self.bar.lock() {
+            *place = bar;
+        }
+    }
+}
+
+/// Progress being shown; it goes away when dropped.
+struct Progress<'a> {
+    console: &'a Console,
+    bar: Option<ProgressBar>,
+    total: usize,
+    done: usize,
+    started: Instant,
+    last_line: Instant,
+}
+
+impl Progress<'_> {
+    /// This many photos are done.
+    fn set(&mut self, done: usize) {
+        self.done = done;
+        match &self.bar {
+            Some(bar) => bar.set_position(done as u64),
+            None if self.last_line.elapsed() >= BETWEEN_LINES => {
+                self.last_line = Instant::now();
+                let seconds = self.started.elapsed().as_secs_f64();
+                let left = seconds / self.done.max(1) as f64
+                    * (self.total - self.done.min(self.total)) as f64;
+                self.console.note(&format!(
+                    "{} of {} photos, about {} left",
+                    self.done,
+                    self.total,
+                    spoken(left)
+                ));
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.console.set_bar(None);
+    }
+}
+
+/// Prints the error that ends the program.
+pub fn error(message: &str) {
+    to_stderr(&format!("error: {message}"));
+}
+
+fn to_stderr(text: &str) {
+    // `eprintln!` would panic if stderr is closed, and there is nowhere left to say so.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A duration as one would say it.
+fn spoken(seconds: f64) -> String {
+    match seconds.round() as u64 {
+        s @ ..120 => format!("{s} s"),
+        s @ 120..7200 => format!("{} min", s / 60),
+        s => format!("{} h {} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spoken;
+
+    #[test]
+    fn durations_are_spoken() {
+        assert_eq!(
+            [spoken(0.4), spoken(119.0), spoken(600.0), spoken(9000.0)],
+            ["0 s", "119 s", "10 min", "2 h 30 min"]
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! The program from outside, as one test binary: real files, real bad files, and what a user would see.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod deciding;
+mod guide;
+mod model;
+mod program;
+mod run;
+#[path = "../../../clip/tests/hub/server.rs"]
+mod server;

@@ -1,0 +1,41 @@
+//! Why a photo cannot be read, in words for the photographer who owns it.
+//!
+//! A closed list, so that tests and the summary can tell the reasons apart. The path is the
+//! caller's to put in front.
+
+/// Why a photo could not be decoded. `Display` is one short lower-case line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Zero bytes.
+    #[error("the file is empty")]
+    Empty,
+    /// Nothing that any photo format starts with.
+    #[error("not a photo in any format that phototag knows, whatever its name says")]
+    NotAPhoto,
+    /// A photo format, known by name, that cannot be decoded.
+    #[error("{0} is not supported yet; export it as JPEG")]
+    NotYet(&'static str),
+    /// The file ends before the picture does.
+    #[error("the file is cut short; copy it again from where it came from")]
+    Truncated,
+    /// More pixels than any camera makes: refused before memory is taken.
+    #[error("it claims {width} x {height} pixels, which is more than phototag opens")]
+    TooLarge {
+        /// The width that the header claims.
+        width: u32,
+        /// The height that the header claims.
+        height: u32,
+    },
+    /// A known format with a feature that the decoder lacks.
+    #[error("an unusual kind of file that cannot be decoded ({0}); export it as JPEG")]
+    Unusual(String),
+    /// A name that tags.json cannot hold.
+    #[error("its name is not valid UTF-8, so tags.json cannot name it; rename it")]
+    NameNotUtf8,
+    /// The file or folder cannot be read: the file system's reason.
+    #[error("{0}")]
+    Io(String),
+    /// The right format with wrong content.
+    #[error("damaged ({0})")]
+    Damaged(String),
+}

@@ -1,0 +1,295 @@
+//! Which files are photos, and what tags.json calls them.
+//!
+//! Walks folders in a fixed order, leaves out what is hidden or excluded, survives link loops. What is
+//! not a photo is told from a file's first bytes; a file that the index knows unchanged is not opened.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+use globset::GlobSet;
+use walkdir::{DirEntry, WalkDir};
+
+use crate::paths::{Stamp, slashed};
+use crate::photo::{self, Format, Unreadable};
+use crate::progress::{Event, Watch, check};
+
+/// What names a photo in tags.json.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyStyle {
+    /// The file name without its ending: "15"
+    Stem,
+    /// The file name: "15.jpg"
+    Name,
+    /// The path below the photo folder: "2019/15.jpg"
+    Path,
+}
+
+/// A file that holds a photo, as far as its first bytes tell.
+#[derive(Debug)]
+pub struct PhotoFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its name in tags.json.
+    pub key: String,
+    /// Its size and time of change.
+    pub stamp: Stamp,
+}
+
+/// A file that should be a photo and cannot be one.
+#[derive(Debug)]
+pub struct Refused {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why it cannot be read.
+    pub reason: Unreadable,
+}
+
+/// What a scan found.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// In natural order of their keys; keys are unique.
+    pub photos: Vec<PhotoFile>,
+    /// Files that should be photos and cannot be read.
+    pub refused: Vec<Refused>,
+    /// Files that were looked into and are no photos at all.
+    pub others: Vec<(PathBuf, Stamp)>,
+}
+
+/// Endings that promise a photo: such a file is reported when it is none.
+const PROMISING: &[&str] = &[
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif",
+    "avif", "jxl", "dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "raf", "pef", "srw",
+];
+
+/// The file by which `phototag gallery` marks a folder as a site of its own.
+pub const SITE_MARK: &str = ".phototag-gallery";
+
+/// As much of a file as tells every format that [`photo::sniff`] knows.
+const HEAD: u64 = 4096;
+
+/// Scans files and folders. `is_photo` says what an unchanged file was last time; `None` if it is new.
+///
+/// # Errors
+/// An input that is missing or a folder that cannot be read, two photos with the same key, or
+/// [`Interrupted`](crate::progress::Interrupted) if `watch` breaks.
+pub fn scan(
+    inputs: &[PathBuf],
+    exclude: &GlobSet,
+    keys: KeyStyle,
+    is_photo: impl Fn(&Path, Stamp) -> Option<bool>,
+    watch: &mut Watch,
+) -> anyhow::Result<Scan> {
+    let mut scanner = Scanner {
+        found: Scan::default(),
+        exclude,
+        keys,
+        is_photo: &is_photo,
+        watch,
+    };
+    for input in inputs {
+        let metadata = metadata(input)?;
+        if metadata.is_dir() {
+            scanner.folder(input)?;
+        } else {
+            scanner.file(
+                input,
+                &metadata,
+                input.parent().unwrap_or(Path::new("")),
+                true,
+            );
+        }
+    }
+    let mut scan = scanner.found;
+    scan.photos.sort_by(|a, b| {
+        alphanumeric_sort::compare_str(&a.key, &b.key).then_with(|| a.path.cmp(&b.path))
+    });
+    scan.photos.dedup_by(|a, b| a.path == b.path);
+    refuse_collisions(&scan.photos, keys)?;
+    Ok(scan)
+}
+
+/// A scan under way.
+struct Scanner<'a, 'w> {
+    found: Scan,
+    exclude: &'a GlobSet,
+    keys: KeyStyle,
+    is_photo: &'a dyn Fn(&Path, Stamp) -> Option<bool>,
+    watch: &'a mut Watch<'w>,
+}
+
+impl Scanner<'_, '_> {
+    fn folder(&mut self, root: &Path) -> anyhow::Result<()> {
+        let exclude = self.exclude;
+        let wanted = |entry: &DirEntry| {
+            entry.depth() == 0
+                || !(is_hidden(entry)
+                    || exclude.is_match(slashed(entry.path(), root))
+                    || is_site(entry))
+        };
+        let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
+        for entry in walk.into_iter().filter_entry(wanted) {
+            check(self.watch, Event::Scanning)?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) if error.depth() == 0 => {
+                    return Err(error)
+                        .context(format!("{}: the folder cannot be read", root.display()));
+                }
+                // The folder that a looping link leads to is walked anyway, from its own place.
+                Err(error) if error.loop_ancestor().is_some() => continue,
+                Err(error) => {
+                    self.refuse(error.path().unwrap_or(root), reason(&error));
+                    continue;
+                }
+            };
+            if entry.file_type().is_dir() {
+                continue;
+            }
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_file() => {
+                    self.file(entry.path(), &metadata, root, false);
+                }
+                Ok(_) => {}
+                Err(error) => self.refuse(entry.path(), reason(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one file to what was found. `named`: its owner named it, so it should be a photo.
+    fn file(&mut self, path: &Path, metadata: &Metadata, root: &Path, named: bool) {
+        let stamp = Stamp::of(metadata);
+        let promising = named || promises_a_photo(path);
+        let kind = match (self.is_photo)(path, stamp) {
+            Some(true) => Ok(()),
+            Some(false) if !promising => return,
+            _ => look_into(path),
+        };
+        match kind {
+            Ok(()) => match key(path, root, self.keys) {
+                Some(key) => self.found.photos.push(PhotoFile {
+                    path: path.to_owned(),
+                    key,
+                    stamp,
+                }),
+                None => self.refuse(path, Unreadable::NameNotUtf8),
+            },
+            Err(Unreadable::NotAPhoto) if !promising => {
+                self.found.others.push((path.to_owned(), stamp));
+            }
+            Err(Unreadable::NotAPhoto) if metadata.len() == 0 => {
+                self.refuse(path, Unreadable::Empty);
+            }
+            Err(reason) => self.refuse(path, reason),
+        }
+    }
+
+    fn refuse(&mut self, path: &Path, reason: Unreadable) {
+        self.found.refused.push(Refused {
+            path: path.to_owned(),
+            reason,
+        });
+    }
+}
+
+/// The metadata of a file or folder that the owner named.
+///
+/// # Errors
+/// The path, and why there is nothing to be had.
+pub fn metadata(path: &Path) -> anyhow::Result<Metadata> {
+    std::fs::metadata(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow!("{}: no such file or folder", path.display()),
+        _ => anyhow!("{}: {error}", path.display()),
+    })
+}
+
+/// Whether a file starts as a photo does that phototag can decode.
+fn look_into(path: &Path) -> Result<(), Unreadable> {
+    let mut head = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(HEAD).read_to_end(&mut head))
+        .map_err(|error| Unreadable::Io(error.to_string()))?;
+    match photo::sniff(&head) {
+        None => Err(Unreadable::NotAPhoto),
+        Some(Format::NotYet(name)) => Err(Unreadable::NotYet(name)),
+        Some(_) => Ok(()),
+    }
+}
+
+fn promises_a_photo(path: &Path) -> bool {
+    let ending = path
+        .extension()
+        .and_then(|ending| ending.to_str())
+        .unwrap_or_default();
+    PROMISING.contains(&ending.to_ascii_lowercase().as_str())
+}
+
+/// A folder that `phototag gallery` wrote: its pictures are copies.
+fn is_site(entry: &DirEntry) -> bool {
+    entry.file_type().is_dir() && entry.path().join(SITE_MARK).exists()
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+fn key(path: &Path, root: &Path, keys: KeyStyle) -> Option<String> {
+    match keys {
+        KeyStyle::Stem => path.file_stem()?.to_str().map(str::to_owned),
+        KeyStyle::Name => path.file_name()?.to_str().map(str::to_owned),
+        KeyStyle::Path => path.to_str().map(|_| slashed(path, root)),
+    }
+}
+
+fn refuse_collisions(photos: &[PhotoFile], keys: KeyStyle) -> anyhow::Result<()> {
+    let mut by_key: HashMap<&str, &Path> = HashMap::new();
+    for photo in photos {
+        if let Some(first) = by_key.insert(&photo.key, &photo.path) {
+            let way_out = match keys {
+                KeyStyle::Stem => {
+                    "Use --key name to name photos by their whole file name, or --key path where names repeat."
+                }
+                KeyStyle::Name => "Use --key path to name photos by their path below the folder.",
+                KeyStyle::Path => {
+                    "Two of the folders given hold the same path; tag them one by one."
+                }
+            };
+            bail!(
+                "{} and {}: both would be {:?} in tags.json\n\n{way_out}",
+                first.display(),
+                photo.path.display(),
+                photo.key
+            );
+        }
+    }
+    Ok(())
+}
+
+fn reason(error: &walkdir::Error) -> Unreadable {
+    let reason = error.io_error();
+    Unreadable::Io(reason.map_or_else(|| error.to_string(), ToString::to_string))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_by_style() {
+        let (path, root) = (Path::new("trip/2019/a.b.jpg"), Path::new("trip"));
+        assert_eq!(key(path, root, KeyStyle::Stem).unwrap(), "a.b");
+        assert_eq!(key(path, root, KeyStyle::Name).unwrap(), "a.b.jpg");
+        assert_eq!(key(path, root, KeyStyle::Path).unwrap(), "2019/a.b.jpg");
+    }
+
+    #[test]
+    fn endings_in_any_case_promise_a_photo() {
+        assert!(promises_a_photo(Path::new("x/IMG_1.JPG")));
+        assert!(promises_a_photo(Path::new("a.HeIc")));
+        assert!(!promises_a_photo(Path::new("notes.txt")));
+        assert!(!promises_a_photo(Path::new("jpg")));
+    }
+}

@@ -1,0 +1,122 @@
+//! What the page's script reads: a short block for all photos inside the page, and details in chunks
+//! that are fetched where one looks.
+//!
+//! The block has what layout and filters need of every photo, in a few characters each: at 10,000
+//! photos it is some 45 KB. Chunks are scripts, since a page that was opened from disk can load no other data.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::categories::Button;
+use crate::json_in_html;
+use crate::site::SitePhoto;
+
+/// Photos a chunk.
+pub const CHUNK: usize = 50;
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// The block in the page, safe inside a `<script>`.
+pub fn block(photos: &[SitePhoto], buttons: &[Button]) -> String {
+    let ratios: String = photos
+        .iter()
+        .flat_map(|photo| ratio(photo.rendered.width, photo.rendered.height))
+        .collect();
+    let mut tagged: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, photo) in photos.iter().enumerate() {
+        for tag in &photo.tags {
+            tagged.entry(tag).or_default().push(at);
+        }
+    }
+    let known = buttons.iter().map(|button| {
+        (
+            button.id.as_str(),
+            button.label.as_str(),
+            button.emoji.as_str(),
+        )
+    });
+    let strangers = tagged
+        .keys()
+        .filter(|tag| buttons.iter().all(|button| button.id != **tag))
+        .map(|&tag| (tag, tag, ""));
+    let categories: Vec<Value> = known
+        .chain(strangers)
+        .map(|(id, label, emoji)| {
+            json!({"id": id, "label": label, "emoji": emoji, "photos": steps(tagged.get(id).map_or(&[], Vec::as_slice))})
+        })
+        .collect();
+    json_in_html(&json!({"chunk": CHUNK, "ratios": ratios, "categories": categories}))
+}
+
+/// Width by height on a logarithmic scale of 12 bits, 256 steps to the doubling, in two characters.
+fn ratio(width: u32, height: u32) -> [char; 2] {
+    let log = (f64::from(width) / f64::from(height.max(1))).log2() * 256.0;
+    let scaled = (log.round() + 2048.0).clamp(0.0, 4095.0) as usize;
+    [BASE64[scaled >> 6], BASE64[scaled & 63]].map(char::from)
+}
+
+/// Ascending numbers as the steps between them: six bits a character, five of them digits, the lowest
+/// first, and one to say that more follow.
+fn steps(numbers: &[usize]) -> String {
+    let mut text = String::new();
+    let mut next = 0;
+    for &number in numbers {
+        let mut step = number - next;
+        next = number + 1;
+        while step >= 32 {
+            text.push(char::from(BASE64[32 + step % 32]));
+            step /= 32;
+        }
+        text.push(char::from(BASE64[step]));
+    }
+    text
+}
+
+/// The details of photos: scripts that hand them to the page's script.
+pub fn chunks(photos: &[SitePhoto]) -> impl Iterator<Item = String> {
+    photos.chunks(CHUNK).enumerate().map(|(number, photos)| {
+        let details: Vec<Value> = photos
+            .iter()
+            .map(|SitePhoto { key, rendered, .. }| {
+                let caption = &rendered.caption;
+                json!([
+                    rendered.name,
+                    key,
+                    rendered.width,
+                    rendered.height,
+                    rendered.placeholder,
+                    caption.text,
+                    caption.camera,
+                    caption.date
+                ])
+            })
+            .collect();
+        format!(
+            "phototag({})\n",
+            json!({"number": number, "photos": details})
+        )
+    })
+}
+
+/// What is searched and sorted by: fetched when somebody does.
+pub fn words(photos: &[SitePhoto]) -> String {
+    let words: Vec<Value> = photos
+        .iter()
+        .map(|photo| json!([photo.key, photo.rendered.caption.text]))
+        .collect();
+    format!("phototag({})\n", json!({"words": words}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_few_characters() {
+        assert_eq!(ratio(1, 1), ['g', 'A']);
+        assert_eq!(ratio(2, 1), ['k', 'A']);
+        assert_eq!(ratio(1, 40_000), ['A', 'A']);
+        assert_eq!(steps(&[0, 1, 5, 40]), "AADiB");
+    }
+}
