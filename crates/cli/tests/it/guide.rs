@@ -87,6 +87,11 @@ fn elisions_match_what_they_stand_for() {
     assert!(!same("a\n...\nz", "a\nb") && !same("a", "a\nb") && !same("a\nb", "a"));
     assert!(same("[..] photos, [..]", "26 photos, 0.5 s") && same("a[..]a", "aa"));
     assert!(!same("[..] photos", "26 photos!") && !same("a[..]a", "a"));
+    let reworded = merge(
+        &["...", "b: old", "..."].map(str::to_owned),
+        &["a: new", "b: new", "c: new"].map(str::to_owned),
+    );
+    assert_eq!(reworded.0, ["...", "b: new", "..."]);
 }
 
 /// README.md, which embeds the example photos, then the guide.
@@ -304,8 +309,8 @@ fn matches(pattern: &str, line: &str) -> bool {
     })
 }
 
-/// The page's lines with those replaced that are not printed like that any more, and how many differ.
-/// The alignment with the fewest differences, found from the end.
+/// The page's lines with those replaced that are not printed like that any more, and how much they
+/// differ. Of all alignments the one with the least difference is taken, found from the end.
 fn merge(page: &[String], printed: &[String]) -> (Vec<String>, usize) {
     #[derive(Clone, Copy)]
     enum Step {
@@ -323,16 +328,18 @@ fn merge(page: &[String], printed: &[String]) -> (Vec<String>, usize) {
         for j in (0..=m).rev().filter(|j| (i, *j) != (n, m)) {
             let mut steps = Vec::new();
             if i < n && j < m && !is_any(i) {
-                let differs = usize::from(!matches(&page[i], &printed[j]));
+                let differs = difference(&page[i], &printed[j]);
                 steps.push((best[i + 1][j + 1].0 + differs, Step::Both));
             }
             if j < m {
-                steps.push((best[i][j + 1].0 + usize::from(!is_any(i)), Step::Printed));
+                steps.push((
+                    best[i][j + 1].0 + 3 * usize::from(!is_any(i)),
+                    Step::Printed,
+                ));
             }
             if i < n {
-                steps.push((best[i + 1][j].0 + usize::from(!is_any(i)), Step::Page));
+                steps.push((best[i + 1][j].0 + 3 * usize::from(!is_any(i)), Step::Page));
             }
-            // The first of equals: a line that was reworded is replaced rather than swallowed by `...`.
             best[i][j] = *steps
                 .iter()
                 .min_by_key(|(differences, _)| differences)
@@ -362,6 +369,18 @@ fn merge(page: &[String], printed: &[String]) -> (Vec<String>, usize) {
         }
     }
     (merged, best[0][0].0)
+}
+
+/// How much a printed line differs from the page's. A line that begins like the page's is the same one
+/// reworded: it costs less than a line that is gone (3), which `...` could swallow.
+fn difference(page: &str, printed: &str) -> usize {
+    if matches(page, printed) {
+        0
+    } else if page.split_whitespace().next() == printed.split_whitespace().next() {
+        2
+    } else {
+        3
+    }
 }
 
 /// A printed line as a page may have it: its speed differs from run to run.
