@@ -16,8 +16,8 @@ use crate::console::Console;
 pub fn tune(args: TuneArgs, console: &Console) -> Result<Outcome> {
     let wish = wish(&args);
     let mut collection = open(args.collection.place(None), console)?;
-    let wish = wish(&collection)?;
     let truth = Truth::open(&args.truth.files(), &collection.base, &collection.catalog)?;
+    let wish = wish(&collection)?;
     let folder = collection.base.display().to_string();
     let embedded = embed_new(&mut collection, console)?;
     console.warn_all(&truth.unknown_photos(&keys(&embedded)));

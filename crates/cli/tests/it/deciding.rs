@@ -129,7 +129,7 @@ fn an_index_without_vectors_says_which_command_makes_them() {
     folder
         .run("search", &["snow"])
         .expect(2)
-        .says(&["has been embedded", "Run: phototag tag"]);
+        .says(&["have not been indexed", "Run: phototag tag"]);
 }
 
 #[test]

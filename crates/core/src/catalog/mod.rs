@@ -1,7 +1,7 @@
 //! The catalog: the owner's categories and wishes, from `phototag.toml` or the built-in one.
 //!
 //! Here is what a catalog means once it is known to be right; reading one, and saying where it is
-//! wrong, is [`read`]'s business.
+//! wrong, is `read`'s business.
 
 pub mod edit;
 mod gallery;

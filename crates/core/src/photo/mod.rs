@@ -2,8 +2,8 @@
 //!
 //! Knows no folders, no models and no tags: bytes in, [`Photo`] or [`Unreadable`] out. Every format
 //! goes the same way: the header first (what is it, how large, is that sane?), then samples as the
-//! file has them ([`Raster`]), then one pass to 8-bit sRGB ([`colour`]), then upright
-//! ([`orientation`]). The format is told from the content; a file's name is never asked.
+//! file has them (`Raster`), then one pass to 8-bit sRGB (`colour`), then upright
+//! (`orientation`). The format is told from the content; a file's name is never asked.
 
 mod colour;
 mod exif;

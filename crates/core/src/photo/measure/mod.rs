@@ -1,6 +1,6 @@
 //! What pixels tell better than a model: one function and one row in the table for each measure.
 //!
-//! A measure looks at a small averaged copy of the photo ([`Thumbnail`]), made once for all of
+//! A measure looks at a small averaged copy of the photo (`Thumbnail`), made once for all of
 //! them, in which noise and compression have vanished. Higher always means that it holds more;
 //! where to cut is the row's threshold, unless the owner sets another. Nothing here knows of tags.
 
