@@ -56,19 +56,10 @@ impl Scorer {
 
     /// The scores of a model's reference images.
     pub fn scores_of_reference(&self, bank: &Reference) -> Vec<Vec<f32>> {
-        let monochrome = |at: usize| {
-            bank.monochrome
-                .as_ref()
-                .and_then(|values| values.get(at))
-                .copied()
-        };
-        bank.image_vectors
-            .iter()
-            .enumerate()
+        let vectors = bank.image_vectors.iter().enumerate();
+        vectors
             .map(|(at, vector)| {
-                self.scores(vector, |name| {
-                    monochrome(at).filter(|_| name == "monochrome")
-                })
+                self.scores(vector, |name| bank.measures.get(name)?.get(at).copied())
             })
             .collect()
     }
