@@ -2,7 +2,9 @@
 //! describes the layout of memory it works on.
 
 use crate::lanes::LANES;
-use crate::line::{BYTES, Line};
+#[cfg(target_arch = "x86_64")]
+use crate::line::BYTES;
+use crate::line::Line;
 
 /// Rows and panels of the largest tile.
 const MAX_ROWS: usize = 32;
@@ -20,6 +22,7 @@ impl Sums {
         bytemuck::cast_slice(&self.0)
     }
 
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn values_mut<T: bytemuck::Pod>(&mut self) -> &mut [T] {
         bytemuck::cast_slice_mut(&mut self.0)
     }
@@ -60,26 +63,31 @@ impl<'a> Factors<'a> {
     }
 
     /// The first row.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn a(&self) -> *const u8 {
         self.a.as_ptr().cast()
     }
 
     /// The distance between rows.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn stride_bytes(&self) -> usize {
         self.stride * BYTES
     }
 
     /// The first panel's first line.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn b(&self) -> *const u8 {
         self.b.as_ptr().cast()
     }
 
     /// The distance between panels.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn panel_bytes(&self) -> usize {
         self.depth * BYTES
     }
 
     /// Groups of four bytes per row, and lines per panel.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }

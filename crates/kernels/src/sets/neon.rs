@@ -50,15 +50,20 @@ fn run_f32(factors: Factors, sums: &mut Sums) {
     tile::<ROWS, 1, _, _, _>(
         factors,
         sums,
-        // SAFETY: every 64-bit Arm processor has NEON; the same holds below.
+        // SAFETY: every 64-bit Arm processor has NEON.
         [unsafe { vdupq_n_f32(0.0) }; 4],
         f32::from_ne_bytes,
-        |line| load(line).map(|part| unsafe { vreinterpretq_f32_s32(part) }),
+        |line| {
+            // SAFETY: every 64-bit Arm processor has NEON.
+            load(line).map(|part| unsafe { vreinterpretq_f32_s32(part) })
+        },
         |sums, group, line| {
+            // SAFETY: every 64-bit Arm processor has NEON.
             std::array::from_fn(|i| unsafe { vfmaq_n_f32(sums[i], line[i], group) })
         },
         |sums, line| {
             store(
+                // SAFETY: every 64-bit Arm processor has NEON.
                 sums.map(|part| unsafe { vreinterpretq_s32_f32(part) }),
                 line,
             )
@@ -72,19 +77,21 @@ fn run_bf16(factors: Factors, sums: &mut Sums) {
     tile::<ROWS_OF_PAIRS, 1, _, _, _>(
         factors,
         sums,
-        // SAFETY: NEON, as above; the same holds below.
+        // SAFETY: every 64-bit Arm processor has NEON.
         [unsafe { vdupq_n_f32(0.0) }; 4],
         |group| {
             let pair = u32::from_ne_bytes(group);
             [pair << 16, pair & SECOND].map(f32::from_bits)
         },
         |line| {
+            // SAFETY: every 64-bit Arm processor has NEON.
             load(line).map(|pairs| unsafe {
                 let second = vandq_s32(pairs, vdupq_n_s32(SECOND.cast_signed()));
                 [vshlq_n_s32::<16>(pairs), second].map(|part| vreinterpretq_f32_s32(part))
             })
         },
         |sums, group, line| {
+            // SAFETY: every 64-bit Arm processor has NEON.
             std::array::from_fn(|i| unsafe {
                 let sum = vfmaq_n_f32(sums[i], line[i][0], group[0]);
                 vfmaq_n_f32(sum, line[i][1], group[1])
@@ -92,6 +99,7 @@ fn run_bf16(factors: Factors, sums: &mut Sums) {
         },
         |sums, line| {
             store(
+                // SAFETY: every 64-bit Arm processor has NEON.
                 sums.map(|part| unsafe { vreinterpretq_s32_f32(part) }),
                 line,
             )
