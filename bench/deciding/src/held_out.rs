@@ -119,6 +119,7 @@ impl HeldOut {
                 vector: self.vectors[at].clone(),
                 scores: scores[at].clone(),
                 truth: truth.clone(),
+                is_sampled: true,
             };
             if truth.iter().any(Option::is_some) {
                 &mut labelled

@@ -29,6 +29,7 @@ pub fn learning() {
                     vector,
                     scores,
                     truth: truth.into_iter().map(|t| labelled.then_some(t)).collect(),
+                    is_sampled: labelled,
                 }
             })
             .collect()

@@ -24,7 +24,7 @@ use crate::replace::replace;
 use crate::scan::{self, KeyStyle, PhotoFile};
 use crate::score::Scorer;
 use crate::tags::Tags;
-use crate::truth::TagSets;
+use crate::truth::{TagSets, Truth};
 use crate::warning::Warning;
 
 /// How many unlabelled photos [`Collection::examples`] takes, to estimate the collection's mean and spread.
@@ -295,13 +295,14 @@ impl Collection {
     pub fn examples(
         &mut self,
         embedded: &Embedded,
-        truth: impl Fn(&str) -> Vec<Option<bool>>,
+        truth: &Truth,
     ) -> Result<(Vec<learn::Example>, Vec<learn::Example>)> {
         let scorer = self.scorer()?;
         let step = embedded.photos.len().div_ceil(UNLABELLED).max(1);
         let (mut labelled, mut others) = (Vec::new(), Vec::new());
         for (at, (photo, content)) in embedded.photos.iter().enumerate() {
-            let truth = truth(&photo.key);
+            let is_sampled = truth.labels.get(&photo.key).is_some();
+            let truth = truth.certain(&photo.key, &self.catalog);
             let into = match (truth.iter().any(Option::is_some), at % step) {
                 (true, _) => &mut labelled,
                 (false, 0) => &mut others,
@@ -312,6 +313,7 @@ impl Collection {
                 vector,
                 scores,
                 truth,
+                is_sampled,
             });
         }
         Ok((labelled, others))

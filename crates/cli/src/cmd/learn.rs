@@ -1,11 +1,9 @@
 //! `phototag learn`: corrections become better tags everywhere.
 
-use std::collections::HashMap;
-
 use anyhow::{Result, bail};
 use phototag_core::Collection;
 use phototag_core::learn::heads::Learned;
-use phototag_core::learn::{self, LEAST_POSITIVES, Outcome as Learning};
+use phototag_core::learn::{self, Estimate, Evidence, LEAST_POSITIVES, Outcome as Learning};
 use phototag_core::truth::Truth;
 
 use super::{Outcome, embed_new, keys, open, photos, print};
@@ -24,13 +22,8 @@ pub fn learn(args: LearnArgs, console: &Console) -> Result<Outcome> {
     }
     let truth = Truth::open(&args.truth.files(), &collection.base, &collection.catalog)?;
     let embedded = embed_new(&mut collection, console)?;
-    let keys = keys(&embedded);
-    console.warn_all(&truth.unknown_photos(&keys));
-    let certain: HashMap<&str, Vec<Option<bool>>> = keys
-        .iter()
-        .map(|key| (*key, truth.certain(key, &collection.catalog)))
-        .collect();
-    let (labelled, others) = collection.examples(&embedded, |key| certain[key].clone())?;
+    console.warn_all(&truth.unknown_photos(&keys(&embedded)));
+    let (labelled, others) = collection.examples(&embedded, &truth)?;
     if labelled.is_empty() {
         bail!(
             "{folder}: there is nothing to learn from: no photo here is in overrides.json or labels.json\n\nCorrect some tags in overrides.json, or mark a sample: phototag eval {folder} --sample 60"
@@ -72,28 +65,33 @@ fn describe(collection: &Collection, labelled: usize, outcomes: &[Learning]) -> 
         .max()
         .unwrap_or(0);
     let mut learned = 0;
+    let mut is_measured = true;
     for (label, outcome) in labels().zip(outcomes) {
         let line = match outcome {
             Learning::TooFew(positives, negatives) => format!(
                 "unchanged: {positives} positive and {negatives} negative examples; at least {LEAST_POSITIVES} positives are needed"
             ),
-            Learning::Unchanged(e) => format!(
-                "unchanged: no clear gain from {} positive and {} negative examples (average precision {:.2}, was {:.2})",
-                e.positives, e.negatives, e.after, e.before
-            ),
+            Learning::Unchanged(e) => {
+                format!("unchanged: no gain from {}{}", examples(e), estimate(e))
+            }
             Learning::Learned(_, e) => {
                 learned += 1;
-                format!(
-                    "learned from {} positive and {} negative examples: average precision {:.2}, was {:.2}",
-                    e.positives, e.negatives, e.after, e.before
-                )
+                is_measured &= e.estimate.is_some();
+                format!("learned from {}{}", examples(e), estimate(e))
             }
         };
         text += &format!("  {label:width$}  {line}\n");
     }
-    text +=
-        "\nAverage precision is cross-validated: measured on photos that were not learned from.\n";
     let folder = collection.base.display();
+    text += if is_measured {
+        "\nAverage precision is measured on labelled photos that were not learned from.\n"
+    } else {
+        "\nWhere no average precision is given, it cannot be told: corrections are no fair sample. To measure it, label photos at random:\n"
+    };
+    if !is_measured {
+        text += &format!("phototag eval {folder} --sample 60\n");
+    }
+    text.push('\n');
     text += &match learned {
         0 => "Nothing was learned; tags stay the same.\n".to_owned(),
         n => format!(
@@ -101,4 +99,22 @@ fn describe(collection: &Collection, labelled: usize, outcomes: &[Learning]) -> 
         ),
     };
     text
+}
+
+/// "6 positive and 7 negative examples"
+fn examples(evidence: &Evidence) -> String {
+    let Evidence {
+        positives,
+        negatives,
+        ..
+    } = evidence;
+    format!("{positives} positive and {negatives} negative examples")
+}
+
+/// ": average precision 0.83, was 0.61"; empty if it could not be measured.
+fn estimate(evidence: &Evidence) -> String {
+    evidence.estimate.map_or_else(String::new, |estimate| {
+        let Estimate { before, after } = estimate;
+        format!(": average precision {after:.2}, was {before:.2}")
+    })
 }

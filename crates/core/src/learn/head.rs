@@ -29,16 +29,16 @@ impl Head {
             && self.direction.iter().all(|x| x.is_finite())
     }
 
-    /// From a fit on standardised scores (`gain`) and vectors. `None` if it tells no photos apart.
+    /// The standardised zero-shot score plus a correction by the vector, on the zero-shot score's own scale. `None`
+    /// if the result is not finite.
     pub(super) fn on_the_scale_of<'a>(
         usual: Usual,
-        gain: f64,
         direction: &[f64],
         category: usize,
         photos: impl Iterator<Item = &'a Example>,
     ) -> Option<Self> {
         let mut head = Self {
-            zero_shot_weight: (gain / usual.spread) as f32,
+            zero_shot_weight: (1.0 / usual.spread) as f32,
             direction: direction.iter().map(|x| *x as f32).collect(),
             shift: 0.0,
         };

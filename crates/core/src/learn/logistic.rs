@@ -13,13 +13,17 @@ pub struct Gram {
     pub values: Vec<f64>,
 }
 
-/// What is fitted: the places of examples in the Gram matrix, whether each is positive, and what it
-/// counts for.
+/// What is fitted.
 pub struct Examples<'a> {
     pub gram: &'a Gram,
+    /// Added to every inner product: the square of a constant input.
+    pub bias: f64,
+    /// The examples' places in the Gram matrix.
     pub rows: &'a [usize],
     pub positive: &'a [bool],
     pub weight: &'a [f64],
+    /// The part of each example's score that is given.
+    pub offset: &'a [f64],
 }
 
 const NEWTON_STEPS: usize = 50;
@@ -28,15 +32,14 @@ const CONJUGATE_STEPS: usize = 200;
 const ENOUGH: f64 = 1e-10;
 
 /// The coefficient of each example at the minimum of
-/// `sum weight_i log(1 + exp(-y_i f_i)) + penalty / 2 |w|^2`. `start` is a guess, from another
-/// penalty for example.
-pub fn fit(examples: &Examples, penalty: f64, start: Option<&[f64]>) -> Vec<f64> {
+/// `sum weight_i log(1 + exp(-y_i (offset_i + f_i))) + penalty / 2 |w|^2`.
+pub fn fit(examples: &Examples, penalty: f64) -> Vec<f64> {
     let n = examples.rows.len();
     let gram = examples.dense();
     let multiply =
         |v: &[f64]| -> Vec<f64> { (0..n).map(|i| dot(&gram[i * n..(i + 1) * n], v)).collect() };
-    let mut alpha = start.map_or_else(|| vec![0.0; n], <[f64]>::to_vec);
-    let mut f = multiply(&alpha);
+    let mut alpha = vec![0.0; n];
+    let mut f = vec![0.0; n];
     let mut objective = examples.objective(&f, &alpha, penalty);
     for _ in 0..NEWTON_STEPS {
         // Newton: alpha' = R (R K R + penalty)^-1 R t, with R the root of the curvature.
@@ -44,7 +47,7 @@ pub fn fit(examples: &Examples, penalty: f64, start: Option<&[f64]>) -> Vec<f64>
         let mut wanted = vec![0.0; n];
         for i in 0..n {
             let y = if examples.positive[i] { 1.0 } else { -1.0 };
-            let miss = 1.0 / (1.0 + (y * f[i]).exp());
+            let miss = 1.0 / (1.0 + (y * (examples.offset[i] + f[i])).exp());
             root[i] = (examples.weight[i] * (miss * (1.0 - miss)).max(1e-8)).sqrt();
             wanted[i] = root[i] * f[i] + examples.weight[i] * y * miss / root[i];
         }
@@ -89,7 +92,7 @@ impl Examples<'_> {
         let mut dense = Vec::with_capacity(self.rows.len().pow(2));
         for &i in self.rows {
             let row = &self.gram.values[i * self.gram.n..(i + 1) * self.gram.n];
-            dense.extend(self.rows.iter().map(|&j| row[j]));
+            dense.extend(self.rows.iter().map(|&j| row[j] + self.bias));
         }
         dense
     }
@@ -97,10 +100,12 @@ impl Examples<'_> {
     fn objective(&self, f: &[f64], alpha: &[f64], penalty: f64) -> f64 {
         let loss: f64 = f
             .iter()
+            .zip(self.offset)
             .zip(self.positive)
             .zip(self.weight)
-            .map(|((f, positive), weight)| {
-                let margin = if *positive { *f } else { -f };
+            .map(|(((f, offset), positive), weight)| {
+                let f = offset + f;
+                let margin = if *positive { f } else { -f };
                 weight * ((-margin.abs()).exp().ln_1p() + (-margin).max(0.0))
             })
             .sum();
@@ -177,14 +182,13 @@ mod tests {
                 rows: &rows,
                 positive: &case.y,
                 weight: &case.weight,
+                bias: 0.0,
+                offset: &vec![0.0; n],
             };
-            let guess = vec![0.3; n];
-            for start in [None, Some(&guess[..])] {
-                let alpha = fit(&examples, case.penalty, start);
-                for (at, expected) in case.coefficients.iter().enumerate() {
-                    let found: f64 = alpha.iter().zip(&case.x).map(|(a, x)| a * x[at]).sum();
-                    assert!((found - expected).abs() < 1e-4, "{at}: {found} {expected}");
-                }
+            let alpha = fit(&examples, case.penalty);
+            for (at, expected) in case.coefficients.iter().enumerate() {
+                let found: f64 = alpha.iter().zip(&case.x).map(|(a, x)| a * x[at]).sum();
+                assert!((found - expected).abs() < 1e-4, "{at}: {found} {expected}");
             }
         }
     }
@@ -200,8 +204,10 @@ mod tests {
             rows: &[0, 1],
             positive: &[true, true],
             weight: &[1.0, 1.0],
+            bias: 0.0,
+            offset: &[0.0, 0.0],
         };
-        let alpha = fit(&examples, 1.0, None);
+        let alpha = fit(&examples, 1.0);
         assert!(alpha.iter().all(|a| a.is_finite() && *a > 0.0), "{alpha:?}");
     }
 }

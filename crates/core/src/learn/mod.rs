@@ -1,43 +1,44 @@
-//! Corrections into better scores: for each category a logistic head on the vectors.
+//! Corrections into better scores: for each category, a correction of its zero-shot score.
 //!
-//! A head is a linear correction of the category's zero-shot score. The fit starts from that score: it
-//! is one of the inputs, and the vector's own weights are held to zero by an L2 penalty against a sum
-//! over examples, so that its hold fades as examples grow (as in CLAP, Silva-Rodriguez et al. 2024, and
-//! LP++, Huang et al. 2024, whose starting point is the text direction too). Vectors are centred on the
-//! collection's mean. Photos without labels stand in for negatives where too few are labelled, as the
-//! owner mostly says what is missing. A head is kept only where cross-validation says that it ranks
-//! better than the zero-shot score.
+//! [`fit`] says how one is learned, [`estimate`] how good it is on photos that it has not seen. A head is used unless
+//! the estimate speaks against it; where there is none, because only corrections were made, the prior keeps it near
+//! the zero-shot score.
 
-mod cross_validation;
+mod estimate;
+mod fit;
 mod head;
 pub mod heads;
 mod logistic;
 
+pub use estimate::Estimate;
 pub use head::Head;
 
-use cross_validation::Verdict;
-use logistic::{Examples, Gram};
+use fit::Problem;
+use logistic::Gram;
 use rayon::prelude::*;
 
 /// A photo to learn from.
 #[derive(Clone, Debug)]
 pub struct Example {
-    /// Unit length.
+    /// `[dimensions]`, of unit length.
     pub vector: Vec<f32>,
     /// Zero-shot scores, in catalog order.
     pub scores: Vec<f32>,
     /// What the owner says, in catalog order. `None`: nothing.
     pub truth: Vec<Option<bool>>,
+    /// Whether the owner labelled the photo as a whole, so that it is a fair sample of the collection; a photo of
+    /// which only some tags were corrected is not.
+    pub is_sampled: bool,
 }
 
 /// What became of one category.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Too few examples to say anything: positives, negatives.
+    /// Too few examples to learn from: positives, negatives.
     TooFew(usize, usize),
-    /// Cross-validation does not say that a head is better.
+    /// A head would rank no better, as far as can be told.
     Unchanged(Evidence),
-    /// A head that ranks better.
+    /// A head that ranks better, or should.
     Learned(Head, Evidence),
 }
 
@@ -48,144 +49,100 @@ pub struct Evidence {
     pub positives: usize,
     /// Photos that lack it.
     pub negatives: usize,
-    /// Photos without a label that stood in for negatives.
+    /// Photos without a label that took part.
     pub unlabelled: usize,
-    /// Cross-validated average precision of the zero-shot score, and of the head.
-    pub before: f64,
-    /// Of the head.
-    pub after: f64,
-    /// The strength of the L2 penalty that was chosen.
-    pub penalty: f64,
+    /// How good the head is; `None` if too few photos were labelled as a whole to tell.
+    #[serde(default)]
+    pub estimate: Option<Estimate>,
 }
 
 /// Fewer positives tell nothing.
 pub const LEAST_POSITIVES: usize = 3;
 
-/// At most so many photos without labels stand in for negatives.
-const STAND_INS: usize = 300;
+/// The most photos without labels that take part.
+const UNLABELLED: usize = 500;
 
-/// The share of the zero-shot score among the inputs, beside a vector of unit spread.
-const PRIOR: f64 = 0.3;
-
-/// The strengths of the penalty that cross-validation chooses from, strongest first.
-const PENALTIES: &[f64] = &[3.0, 1.0, 0.3, 0.1];
-
-/// Learns from `labelled` photos. `others` are photos without labels, evenly drawn from the collection;
-/// both together say what is usual. One outcome a category, in catalog order.
+/// Learns from `labelled` photos. `others` are photos without labels, evenly drawn from the collection; both
+/// together give each category's mean and spread. One outcome a category, in catalog order.
 pub fn learn(labelled: &[Example], others: &[Example]) -> Vec<Outcome> {
     let Some(first) = labelled.first() else {
         return Vec::new();
     };
     let space = Space::of(labelled, others);
-    let step = others.len().div_ceil(STAND_INS).max(1);
+    let step = others.len().div_ceil(UNLABELLED).max(1);
     let photos: Vec<&Example> = labelled.iter().chain(others.iter().step_by(step)).collect();
     let centred: Vec<Vec<f32>> = photos
         .iter()
         .map(|photo| space.centred(&photo.vector))
         .collect();
-    let gram = gram(&centred);
+    let learner = Learner {
+        photos: &photos,
+        centred: &centred,
+        vectors: gram(&centred),
+        space: &space,
+    };
     (0..first.scores.len())
         .into_par_iter()
-        .map(|category| {
-            let all = labelled.iter().chain(others);
-            learn_one(category, &photos, &centred, &gram, &space, all)
-        })
+        .map(|category| learner.learn(category, labelled.iter().chain(others)))
         .collect()
 }
 
-fn learn_one<'a>(
-    category: usize,
-    photos: &[&Example],
-    centred: &[Vec<f32>],
-    vectors: &Gram,
-    space: &Space,
-    all: impl Iterator<Item = &'a Example> + Clone,
-) -> Outcome {
-    let told = |truth: bool| {
-        photos
-            .iter()
-            .filter(|photo| photo.truth[category] == Some(truth))
-            .count()
-    };
-    let (positives, negatives) = (told(true), told(false));
-    let lacking = positives.saturating_sub(negatives);
-    let unlabelled = photos
-        .iter()
-        .filter(|photo| photo.truth[category].is_none())
-        .count();
-    let stand_ins = if lacking == 0 { 0 } else { unlabelled };
-    if positives < LEAST_POSITIVES || negatives + stand_ins < LEAST_POSITIVES {
-        return Outcome::TooFew(positives, negatives);
-    }
-    let usual = Usual::of(all.clone().map(|photo| photo.scores[category]));
-    let known: Vec<f64> = photos
-        .iter()
-        .map(|photo| usual.standard(photo.scores[category]))
-        .collect();
-    // The zero-shot score and a constant, appended to the centred vector.
-    let with_prior = Gram {
-        n: vectors.n,
-        values: (0..vectors.values.len())
-            .map(|at| {
-                let (i, j) = (at / vectors.n, at % vectors.n);
-                vectors.values[at] + PRIOR * PRIOR * (known[i] * known[j] + 1.0)
-            })
-            .collect(),
-    };
-    let rows: Vec<usize> = (0..photos.len())
-        .filter(|&at| photos[at].truth[category].is_some() || stand_ins > 0)
-        .collect();
-    let positive: Vec<bool> = rows
-        .iter()
-        .map(|&at| photos[at].truth[category] == Some(true))
-        .collect();
-    // Stand-ins count together for the negatives that lack; then both sides weigh the same.
-    let against = negatives as f64 + if stand_ins > 0 { lacking as f64 } else { 0.0 };
-    let half = (positives as f64 + against) / 2.0;
-    let weight: Vec<f64> = rows
-        .iter()
-        .map(|&at| match photos[at].truth[category] {
-            Some(true) => half / positives as f64,
-            Some(false) => half / against,
-            None => half / against * lacking as f64 / stand_ins as f64,
-        })
-        .collect();
-    let examples = Examples {
-        gram: &with_prior,
-        rows: &rows,
-        positive: &positive,
-        weight: &weight,
-    };
-    let scores: Vec<f32> = rows.iter().map(|&at| photos[at].scores[category]).collect();
-    let Verdict {
-        penalty,
-        before,
-        after,
-        better,
-    } = cross_validation::choose(&examples, &scores, PENALTIES);
-    let evidence = Evidence {
-        positives,
-        negatives,
-        unlabelled: stand_ins,
-        before,
-        after,
-        penalty,
-    };
-    if !better {
-        return Outcome::Unchanged(evidence);
-    }
-    let alpha = logistic::fit(&examples, penalty, None);
-    let mut direction = vec![0.0; space.centre.len()];
-    let mut gain = 0.0;
-    for (&at, alpha) in rows.iter().zip(&alpha) {
-        gain += alpha * PRIOR * PRIOR * known[at];
-        for (sum, x) in direction.iter_mut().zip(&centred[at]) {
-            *sum += alpha * f64::from(*x) / space.spread;
+/// What all categories are learned from.
+struct Learner<'a> {
+    photos: &'a [&'a Example],
+    /// Their embeddings, centred and of unit spread.
+    centred: &'a [Vec<f32>],
+    vectors: Gram,
+    space: &'a Space,
+}
+
+impl Learner<'_> {
+    fn learn<'a>(
+        &self,
+        category: usize,
+        all: impl Iterator<Item = &'a Example> + Clone,
+    ) -> Outcome {
+        let usual = Usual::of(all.clone().map(|photo| photo.scores[category]));
+        let photos = self.photos.iter();
+        let problem = Problem {
+            vectors: &self.vectors,
+            zero_shot: photos
+                .clone()
+                .map(|photo| usual.standard(photo.scores[category]))
+                .collect(),
+            truth: photos.clone().map(|photo| photo.truth[category]).collect(),
+        };
+        let count = |truth| problem.truth.iter().filter(|t| **t == truth).count();
+        let (positives, negatives) = (count(Some(true)), count(Some(false)));
+        let unlabelled = count(None);
+        if positives < LEAST_POSITIVES || negatives + unlabelled < LEAST_POSITIVES {
+            return Outcome::TooFew(positives, negatives);
         }
-    }
-    match Head::on_the_scale_of(usual, gain, &direction, category, all) {
-        Some(head) => Outcome::Learned(head, evidence),
-        None => Outcome::Unchanged(evidence),
+        let is_sampled: Vec<bool> = photos.map(|photo| photo.is_sampled).collect();
+        let estimate = Estimate::of(&problem, &is_sampled);
+        let evidence = Evidence {
+            positives,
+            negatives,
+            unlabelled,
+            estimate,
+        };
+        if estimate.is_some_and(|estimate| estimate.speaks_against()) {
+            return Outcome::Unchanged(evidence);
+        }
+        let fitted = problem.fit(&vec![true; problem.truth.len()]);
+        let mut direction = vec![0.0; self.space.centre.len()];
+        for (&at, alpha) in fitted.rows.iter().zip(&fitted.alpha) {
+            for (sum, x) in direction.iter_mut().zip(&self.centred[at]) {
+                *sum += alpha * f64::from(*x) / self.space.spread;
+            }
+        }
+        if direction.iter().all(|x| *x == 0.0) {
+            return Outcome::Unchanged(evidence);
+        }
+        match Head::on_the_scale_of(usual, &direction, category, all) {
+            Some(head) => Outcome::Learned(head, evidence),
+            None => Outcome::Unchanged(evidence),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ fn photos(n: usize, told: bool) -> Vec<Example> {
             Example {
                 scores: vec![0.2 + 0.02 * random.f32() + if positive { 0.004 } else { 0.0 }],
                 truth: vec![told.then_some(positive)],
+                is_sampled: told,
                 vector,
             }
         })
@@ -35,9 +36,10 @@ fn a_head_ranks_new_photos_better_and_keeps_the_scale() {
     };
     assert_eq!(
         (evidence.positives, evidence.negatives, evidence.unlabelled),
-        (20, 40, 0)
+        (20, 40, 200)
     );
-    assert!(evidence.after > evidence.before + 0.2, "{evidence:?}");
+    let estimate = evidence.estimate.unwrap();
+    assert!(estimate.after > estimate.before + 0.2, "{evidence:?}");
     let unseen = photos(90, true);
     assert!(ranked(&unseen, |p| head.score(p.scores[0], &p.vector)) > 0.95);
     assert!(ranked(&unseen, |p| p.scores[0]) < 0.7);
@@ -63,6 +65,7 @@ fn photos_without_labels_stand_in_for_negatives() {
         panic!("{outcomes:?}")
     };
     assert_eq!((evidence.positives, evidence.negatives), (10, 0));
+    assert_eq!(evidence.estimate, None, "positives alone are no estimate");
     assert!(ranked(&photos(90, true), |p| head.score(p.scores[0], &p.vector)) > 0.95);
 }
 
@@ -106,4 +109,41 @@ fn what_cannot_be_learned_from_is_survived() {
         })
         .collect();
     assert!(matches!(learn(&empty, &[])[0], Outcome::Unchanged(_)));
+}
+
+/// What a person does on a ranked page: adds the category to photos that were missed, and removes it from the
+/// best-scoring wrong ones.
+#[test]
+fn the_best_scoring_wrong_photos_alone_do_not_turn_the_ranking() {
+    let truth = |at: usize| at.is_multiple_of(3);
+    let all: Vec<Example> = photos(300, false);
+    let mut wrong: Vec<usize> = (0..all.len()).filter(|&at| !truth(at)).collect();
+    wrong.sort_by(|&a, &b| all[b].scores[0].total_cmp(&all[a].scores[0]));
+    let mut before = 0.0;
+    for removed in [0, 1, 3, 7, 20] {
+        let (mut labelled, mut others) = (Vec::new(), Vec::new());
+        for (at, photo) in all.iter().enumerate() {
+            let mut photo = photo.clone();
+            if at < 18 && truth(at) {
+                photo.truth[0] = Some(true);
+            } else if wrong[..removed].contains(&at) {
+                photo.truth[0] = Some(false);
+            }
+            if photo.truth[0].is_some() {
+                labelled.push(photo);
+            } else {
+                others.push(photo);
+            }
+        }
+        let outcomes = learn(&labelled, &others);
+        let Outcome::Learned(head, _) = &outcomes[0] else {
+            panic!("{removed}: {outcomes:?}")
+        };
+        let after = ranked(&photos(90, true), |p| head.score(p.scores[0], &p.vector));
+        assert!(
+            after > 0.9 && after > before - 0.03,
+            "{removed}: {after} after {before}"
+        );
+        before = after;
+    }
 }
