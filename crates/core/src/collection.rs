@@ -330,11 +330,12 @@ impl Collection {
         )
     }
 
-    /// Writes thresholds into the catalog's file, in catalog order; `None` leaves a category as it is. Comments
-    /// and order stay.
+    /// Writes thresholds into the catalog's file, in catalog order; `None` leaves a category as it is, infinity
+    /// turns it off. Comments and order stay.
     ///
     /// # Errors
-    /// A file that was changed since it was read, or cannot be written; it is unchanged then.
+    /// A file that was changed since it was read, that cannot be written, or that would not be a catalog any more;
+    /// it is unchanged then.
     pub fn write_thresholds(&self, thresholds: &[Option<f64>]) -> Result<()> {
         let CatalogFile { path, exists, text } = &self.catalog_file;
         let untouched = if *exists {
@@ -344,7 +345,7 @@ impl Collection {
         };
         if !untouched {
             bail!(
-                "{}: the catalog has changed since it was read; nothing was written\n\nRun it again.",
+                "{}: changed while tuning, so nothing was written\n\nRun the command again.",
                 path.display()
             );
         }
@@ -354,17 +355,19 @@ impl Collection {
             .zip(thresholds)
             .filter_map(|((_, category), threshold)| {
                 let threshold = (*threshold)?;
-                (category.threshold != catalog::Threshold::Fixed(threshold as f32))
+                (category.threshold != catalog::Threshold::of(threshold))
                     .then_some((category.id.as_str(), threshold))
             })
             .collect();
-        let text = catalog::edit::with_thresholds(text, &new)?;
-        replace(path, text.as_bytes()).with_context(|| {
+        let unchanged = || {
             format!(
-                "{}: the catalog cannot be written; it is unchanged",
+                "{}: cannot write the catalog; it was not changed",
                 path.display()
             )
-        })
+        };
+        let text = catalog::edit::with_thresholds(text, &new)?;
+        Catalog::parse(&text, "the new text").with_context(unchanged)?;
+        replace(path, text.as_bytes()).with_context(unchanged)
     }
 
     /// The vector of an embedded photo.

@@ -113,10 +113,10 @@ fn changes(collection: &Collection, scored: &Scored, before: &Decider, after: &D
     for (id, category) in catalog.categories() {
         let [photos_before, photos_after] = counts[id.index()];
         text += &format!(
-            "  {:width$}  {:>9.4} -> {:>9.4}  {photos_before:>5} -> {photos_after:>5}\n",
+            "  {:width$}  {:>9} -> {:>9}  {photos_before:>5} -> {photos_after:>5}\n",
             category.label,
-            before.threshold(id),
-            after.threshold(id),
+            shown(before.threshold(id)),
+            shown(after.threshold(id)),
         );
     }
     let n = scored.photos.len() as f64;
@@ -126,6 +126,15 @@ fn changes(collection: &Collection, scored: &Scored, before: &Decider, after: &D
         given[1] as f64 / n,
         scored.photos.len()
     )
+}
+
+/// A threshold with four digits, or "never".
+fn shown(threshold: f64) -> String {
+    if threshold == f64::INFINITY {
+        "never".to_owned()
+    } else {
+        format!("{threshold:.4}")
+    }
 }
 
 /// What labels promise on new photos.

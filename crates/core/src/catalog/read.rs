@@ -216,24 +216,25 @@ fn threshold(value: &Value, definition: &Definition) -> Found<Threshold> {
     if let Some(word) = value.get_ref().as_str() {
         return match word {
             "auto" => Ok(Threshold::Auto),
+            "never" => Ok(Threshold::Never),
             _ => Err(Fault::at(
                 value.span(),
-                format!("threshold = {word:?} is not known"),
-                "Write \"auto\", or a number.",
+                format!("invalid threshold {word:?}"),
+                "Use \"auto\", \"never\" or a number.",
             )),
         };
     }
     let cut = number(value)?;
     let range = match definition {
-        Definition::Prompts(_) => -1.0..=1.0,
-        Definition::Measure(_) => 0.0..=1.0,
+        Definition::Prompts(_) => Threshold::PROMPTED,
+        Definition::Measure(_) => Threshold::MEASURED,
     };
     if !range.contains(&cut) {
         return Err(Fault::at(
             value.span(),
             format!("threshold = {cut} is out of range"),
             format!(
-                "It lies between {} and {}, on the scale that `phototag scores` prints.",
+                "Use a number between {} and {}, on the scale of `phototag scores`.",
                 range.start(),
                 range.end()
             ),
@@ -366,12 +367,12 @@ mod tests {
                 "There is \"monochrome\": black and white",
             ),
             (
-                "id = \"b\"\nprompts = [\"x\"]\nthreshold = 1.5",
-                "threshold = 1.5 is out of range",
+                "id = \"b\"\nprompts = [\"x\"]\nthreshold = 15",
+                "threshold = 15 is out of range",
             ),
             (
                 "id = \"b\"\nprompts = [\"x\"]\nthreshold = \"low\"",
-                "\"auto\", or a number",
+                "\"auto\", \"never\" or a number",
             ),
             ("id = \"b\"\npromts = [\"x\"]", "Did you mean \"prompts\"?"),
         ];

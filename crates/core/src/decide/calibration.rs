@@ -20,6 +20,12 @@ pub const ENOUGH_PHOTOS: usize = 40;
 /// has the say.
 const PRIOR: f64 = 100.0;
 
+/// How far beyond all comparable scores the level may lie.
+const BEYOND: f64 = 0.01;
+
+/// What summing the photos' weights may add to a mean number of tags.
+const ROUNDING: f64 = 1e-9;
+
 /// Spreads below this are taken for this: nothing is told apart by less.
 const LEAST_SPREAD: f64 = 1e-4;
 
@@ -171,11 +177,12 @@ impl Calibration {
         if lowest > highest {
             return 0.0;
         }
-        // Tags fall as the level rises: halve the bracket until it holds one step.
-        let (mut low, mut high) = (lowest - 1.0, highest + 1.0);
+        // Tags fall as the level rises: halve the bracket until it holds one step. The bracket ends where nothing
+        // changes any more, so that a wish that cannot be met gives thresholds near the scores.
+        let (mut low, mut high) = (lowest - BEYOND, highest + BEYOND);
         for _ in 0..60 {
             let middle = f64::midpoint(low, high);
-            if tags_at(middle) > wish {
+            if tags_at(middle) > wish + ROUNDING {
                 low = middle
             } else {
                 high = middle
