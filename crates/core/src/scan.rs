@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use globset::GlobSet;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::paths::{Stamp, slashed};
+use crate::paths::{SPECIAL, Stamp, is_special, slashed};
 use crate::photo::{self, Format, Unreadable};
 use crate::progress::{Event, Watch, check};
 
@@ -198,12 +198,16 @@ impl Scanner<'_, '_> {
 /// The metadata of a file or folder that the owner named.
 ///
 /// # Errors
-/// The path, and why there is nothing to be had.
+/// A path that does not exist, cannot be looked at, or is neither a file nor a folder.
 pub fn metadata(path: &Path) -> anyhow::Result<Metadata> {
-    std::fs::metadata(path).map_err(|error| match error.kind() {
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => anyhow!("{}: no such file or folder", path.display()),
         _ => anyhow!("{}: {error}", path.display()),
-    })
+    })?;
+    if is_special(&metadata) {
+        bail!("{}: {SPECIAL}", path.display());
+    }
+    Ok(metadata)
 }
 
 /// Whether a file starts as a photo does that phototag can decode.
@@ -291,5 +295,46 @@ mod tests {
         assert!(promises_a_photo(Path::new("a.HeIc")));
         assert!(!promises_a_photo(Path::new("notes.txt")));
         assert!(!promises_a_photo(Path::new("jpg")));
+    }
+
+    fn scanned(folder: &Path) -> anyhow::Result<Scan> {
+        scan(
+            &[folder.to_owned()],
+            &GlobSet::empty(),
+            KeyStyle::Path,
+            |_, _| None,
+            &mut crate::progress::unwatched,
+        )
+    }
+
+    /// The first bytes of a JPEG: enough to be taken for a photo.
+    const JPEG: &[u8] = b"\xFF\xD8\xFF\xE0 and so on";
+
+    #[test]
+    fn pictures_of_a_gallery_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = folder.path().join("site");
+        std::fs::create_dir(&site).unwrap();
+        std::fs::write(folder.path().join("a.jpg"), JPEG).unwrap();
+        std::fs::write(site.join("b.jpg"), JPEG).unwrap();
+        let found = || -> Vec<String> {
+            let photos = scanned(folder.path()).unwrap().photos.into_iter();
+            photos.map(|photo| photo.key).collect()
+        };
+        assert_eq!(found(), ["a.jpg", "site/b.jpg"]);
+        std::fs::write(site.join(SITE_MARK), "").unwrap();
+        assert_eq!(found(), ["a.jpg"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_to_nothing_is_reported_with_the_systems_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("gone.jpg");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        let refused = scanned(folder.path()).unwrap().refused;
+        assert_eq!((refused.len(), &refused[0].path), (1, &link));
+        let missing = std::fs::metadata("nowhere").unwrap_err();
+        assert_eq!(refused[0].reason, Unreadable::Io(missing.to_string()));
     }
 }
