@@ -22,7 +22,7 @@ use phototag_core::replace::replace;
 use phototag_core::scan::Refused;
 use phototag_core::{Collection, Place};
 
-use crate::console::Console;
+use crate::console::{Console, escaped};
 
 /// How a command that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,14 +69,19 @@ fn keys(embedded: &Embedded) -> BTreeSet<&str> {
     photos.map(|(photo, _)| photo.key.as_str()).collect()
 }
 
-/// Writes a result to stdout.
+/// Writes a result to stdout, harmless to a terminal.
 fn print(text: &str) -> Result<()> {
+    print_unchanged(&escaped(text))
+}
+
+/// Writes a result to stdout as it is.
+fn print_unchanged(text: &str) -> Result<()> {
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
 
 /// Writes a page or a picture that was asked for.
 fn write(path: &Path, content: &[u8]) -> Result<()> {
-    replace(path, content).with_context(|| format!("{}: cannot be written", path.display()))
+    replace(path, content).with_context(|| format!("{}: cannot write the file", path.display()))
 }
 
 /// "1 photo", "2 photos".

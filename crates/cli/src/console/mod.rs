@@ -5,6 +5,7 @@
 
 mod download;
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::sync::Mutex;
@@ -164,7 +165,28 @@ pub fn error(message: &str) {
 
 fn to_stderr(text: &str) {
     // `eprintln!` would panic if stderr is closed, and there is nowhere left to say so.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", escaped(text));
+}
+
+/// The text without characters that command a terminal or reorder what it shows: file names and labels may hold them.
+/// They become `\u001b` and the like, which leaves JSON the same JSON. Tabs and ends of lines stay.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    let commands = |c: char| {
+        let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        reorders || (c.is_control() && !matches!(c, '\n' | '\t'))
+    };
+    if !text.contains(commands) {
+        return text.into();
+    }
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if commands(c) {
+            safe += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe.into()
 }
 
 /// A duration as one would say it.
@@ -178,7 +200,16 @@ fn spoken(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::spoken;
+    use super::{escaped, spoken};
+
+    #[test]
+    fn a_terminal_gets_no_commands() {
+        assert_eq!(escaped("Otter 🦦\n\tעברית"), "Otter 🦦\n\tעברית");
+        assert_eq!(
+            escaped("\u{1b}[2J\u{9b}1m\r\u{7f}\u{202e}gpj.\u{2066}"),
+            "\\u001b[2J\\u009b1m\\u000d\\u007f\\u202egpj.\\u2066"
+        );
+    }
 
     #[test]
     fn durations_are_spoken() {
