@@ -651,16 +651,26 @@ mod tests {
     #[test]
     fn the_table_is_sound_and_every_flag_explains_itself() {
         Cli::command().debug_assert();
-        for command in Cli::command().get_subcommands() {
-            assert!(command.get_about().is_some(), "{}", command.get_name());
-            for argument in command.get_arguments() {
-                assert!(
-                    argument.get_help().is_some(),
-                    "{} {}",
-                    command.get_name(),
-                    argument.get_id()
-                );
-            }
+        let mut commands = Vec::new();
+        explained(&Cli::command(), "", &mut commands);
+        assert!(commands.contains(&"phototag model pull".to_owned()));
+    }
+
+    /// Fails unless a command, its subcommands and all their arguments have help.
+    fn explained(command: &clap::Command, parent: &str, commands: &mut Vec<String>) {
+        let name = format!("{parent} {}", command.get_name());
+        let name = name.trim_start();
+        assert!(command.get_about().is_some(), "{name}");
+        for argument in command.get_arguments() {
+            assert!(
+                argument.get_help().is_some(),
+                "{name} {}",
+                argument.get_id()
+            );
         }
+        for below in command.get_subcommands() {
+            explained(below, name, commands);
+        }
+        commands.push(name.to_owned());
     }
 }

@@ -33,7 +33,7 @@ pub fn parse(path: &Path) -> Result<Option<Tags>> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(error).with_context(|| format!("{}: cannot be read", path.display()));
+            return Err(error).with_context(|| format!("{}: cannot read the file", path.display()));
         }
     };
     let parsed: serde_json::Result<serde_json::Map<String, serde_json::Value>> =
@@ -145,5 +145,13 @@ mod tests {
             let error = read(&path).unwrap_err().to_string();
             assert!(error.contains("not overwritten"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn only_a_missing_file_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(parse(&folder.path().join("missing.json")).unwrap(), None);
+        let error = parse(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("cannot read the file"), "{error}");
     }
 }

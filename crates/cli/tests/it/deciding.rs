@@ -168,7 +168,15 @@ fn tune_edits_thresholds_and_nothing_else() {
         .run("tune", &[])
         .expect(0)
         .says(&["cross-validated on 10 labelled", "come from scores alone"]);
-    folder.run("tune", &["--precision", "0.95"]).expect(0);
+    let precise = |flag| {
+        folder
+            .run("tune", &["--dry-run", flag, "0.95"])
+            .expect(0)
+            .out
+    };
+    assert_eq!(precise("--min-precision"), precise("--precision"));
+    let help = folder.run("tune", &["--help"]).expect(0).out;
+    assert!(help.contains("--min-precision") && !help.contains("--precision"));
     for (arguments, part) in [
         (
             &["--share", "wildlive=2%"][..],
@@ -176,15 +184,44 @@ fn tune_edits_thresholds_and_nothing_else() {
         ),
         (&["--share", "wildlife"], "write it as"),
         (&["--target", "99"], "out of range"),
-        (&["--precision", "2"], "between 0 and 1"),
+        (&["--min-precision", "2"], "between 0 and 1"),
     ] {
         folder.run("tune", arguments).expect(2).says(&[part]);
     }
     fs::remove_file(folder.0.path().join("labels.json")).unwrap();
     folder
-        .run("tune", &["--precision", "0.9"])
+        .run("tune", &["--min-precision", "0.9"])
         .expect(2)
         .says(&["needs labels", "--sample 60"]);
+}
+
+#[test]
+fn tune_writes_what_tag_reads_whatever_the_target() {
+    let folder = Folder::tagged();
+    run("init", folder.0.path(), &[]).expect(0);
+    let best = folder.read("phototag.toml");
+    let none = best.replace("fallback = \"best\"", "fallback = \"none\"");
+    for catalog in [best, none] {
+        for target in ["0.01", "0.2", "0.9", "1.0", "1.3", "4", "10.9", "11"] {
+            folder.write("phototag.toml", &catalog);
+            let tuned = folder.run("tune", &["--target", target]).expect(0).out;
+            let run = folder.run("tag", &["--json"]).expect(0);
+            let summary: Value = serde_json::from_str(&run.out).unwrap();
+            let promised = format!("-> {:.2}.", summary["tags_per_photo"].as_f64().unwrap());
+            assert!(tuned.contains(&promised), "{target}: {promised}\n{tuned}");
+        }
+    }
+    folder
+        .run("tune", &["--share", "wildlife=0"])
+        .expect(0)
+        .says(&["never"]);
+    assert!(
+        folder
+            .read("phototag.toml")
+            .contains("threshold = \"never\"")
+    );
+    folder.run("tag", &[]).expect(0);
+    assert!(!folder.read("tags.json").contains("wildlife"));
 }
 
 #[test]
@@ -473,4 +510,37 @@ fn a_heatmap_lights_up_where_the_animal_is() {
     run("explain", &photo, &arguments)
         .expect(2)
         .says(&["there is no heatmap"]);
+}
+
+#[test]
+fn explain_follows_the_corrections_that_tag_was_given() {
+    let folder = Folder::tagged();
+    folder.write("mine.json", r#"{"macaws": {"remove": ["wildlife"]}}"#);
+    let mine = folder.0.path().join("mine.json");
+    let photo = folder.0.path().join("macaws.webp");
+    let category = ["--category", "wildlife"];
+    run("explain", &photo, &category)
+        .expect(0)
+        .says(&["macaws: wildlife", "Wildlife: yes"]);
+    let mine = ["--overrides", mine.to_str().unwrap()];
+    run("explain", &photo, &[&category[..], &mine].concat())
+        .expect(0)
+        .says(&["Wildlife: no, by your correction"]);
+}
+
+#[test]
+fn every_command_that_embeds_warns_of_unreadable_photos() {
+    let folder = Folder::tagged();
+    folder.write("labels.json", LABELS);
+    folder.write("broken.jpg", "not a photo");
+    for command in ["scores", "eval", "tune", "learn"] {
+        let run = folder.run(command, &[]).expect(0);
+        assert!(
+            run.err.contains("warning: ") && run.err.contains("broken.jpg: "),
+            "{command}: {}",
+            run.err
+        );
+        let run = folder.run(command, &["--quiet"]).expect(0);
+        assert_eq!(run.err, "", "{command}");
+    }
 }

@@ -4,6 +4,8 @@
 
 mod deciding;
 mod guide;
+#[cfg(unix)]
+mod interrupt;
 mod model;
 mod program;
 mod run;

@@ -3,83 +3,13 @@
 //! Each test works in a folder of its own and compares what a user would see: tags.json, the summary,
 //! the message, the exit code.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::run::Run;
-
-const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/photos");
-const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/tests/photos");
-
-/// A photo folder that goes away with the test.
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    /// With three photos that the built-in catalog tags as bw + portrait, wildlife and winter.
-    fn with_photos() -> Self {
-        let folder = Self::new();
-        folder.copy(EXAMPLES, "guitarist.jpg", "1.jpg");
-        folder.copy(EXAMPLES, "macaws.webp", "2.webp");
-        folder.copy(EXAMPLES, "half-dome-night.jpg", "10.jpg");
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
-    fn copy(&self, from: &str, photo: &str, name: &str) {
-        self.write(name, fs::read(Path::new(from).join(photo)).unwrap());
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_default()
-    }
-
-    fn tags(&self) -> BTreeMap<String, Vec<String>> {
-        serde_json::from_str(&self.read("tags.json")).unwrap()
-    }
-
-    /// `phototag COMMAND FOLDER ARGUMENTS`, in the folder's own place.
-    fn run(&self, command: &str, arguments: &[&str]) -> Run {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
-        program.arg(command).arg(self.0.path()).args(arguments);
-        Run::of(program.stdin(Stdio::null()).output().unwrap())
-    }
-
-    /// `phototag tag FOLDER --json ARGUMENTS`, which has to end well.
-    fn tag(&self, arguments: &[&str]) -> Value {
-        let run = self.run("tag", &[&["--json"], arguments].concat());
-        serde_json::from_str(&run.expect(0).out).unwrap()
-    }
-}
-
-impl Run {
-    /// Ends with a usage error that says all of this.
-    #[track_caller]
-    fn refused(self, parts: &[&str]) -> Self {
-        let run = self.expect(2);
-        for part in parts {
-            assert!(run.err.contains(part), "{part:?} is not in:\n{}", run.err);
-        }
-        run
-    }
-}
+use crate::run::{EXAMPLES, Folder, PHOTOS, Run};
 
 #[test]
 fn the_example_photos_get_their_tags() {
@@ -195,7 +125,7 @@ fn init_writes_the_builtin_catalog_once() {
     folder.write("phototag.toml", "mine");
     folder
         .run("init", &[])
-        .refused(&["there is a catalog already", "--force"]);
+        .refused(&["phototag.toml: already exists", "--force"]);
     assert_eq!(folder.read("phototag.toml"), "mine");
     folder.run("init", &["--force"]).expect(0);
     assert!(folder.read("phototag.toml").contains("[[category]]"));
@@ -492,7 +422,7 @@ fn catalogs_with_faults_name_file_line_and_word() {
             "empty",
         ),
         (
-            "[[category]]\nid = \"a\"\nprompts = [\"x\"]\nthreshold = 7\n",
+            "[[category]]\nid = \"a\"\nprompts = [\"x\"]\nthreshold = 70\n",
             "phototag.toml:4:",
             "out of range",
         ),
@@ -606,7 +536,6 @@ fn odd_names_come_out_right() {
 mod unix {
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::PermissionsExt;
-    use std::time::Duration;
 
     use super::*;
 
@@ -670,6 +599,79 @@ mod unix {
         assert_eq!(folder.tags().len(), 3);
     }
 
+    /// As above, for a catalog that is there and one that is not.
+    #[test]
+    fn a_full_disk_leaves_no_half_catalog() {
+        let folder = Folder::new();
+        let init = |arguments: &str| {
+            let command = format!(
+                "ulimit -f 0; exec '{}' init '{}' {arguments}",
+                env!("CARGO_BIN_EXE_phototag"),
+                folder.0.path().display()
+            );
+            Run::of(Command::new("sh").args(["-c", &command]).output().unwrap())
+        };
+        assert_ne!(init("").code, Some(0));
+        assert!(!folder.path("phototag.toml").exists());
+        folder.write("phototag.toml", "mine");
+        assert_ne!(init("--force").code, Some(0));
+        assert_eq!(folder.read("phototag.toml"), "mine");
+    }
+
+    #[test]
+    fn names_and_labels_send_no_commands_to_a_terminal() {
+        let folder = Folder::with_photos();
+        folder.write("\u{1b}[2J.jpg", "not a photo");
+        folder.write(
+            "phototag.toml",
+            "[[category]]\nid = \"a\"\nlabel = \"\\u001b]0;title\\u0007\"\nprompts = [\"x\"]\n",
+        );
+        let tag = folder.run("tag", &[]).expect(0);
+        assert!(tag.out.contains("\\u001b[2J.jpg") && tag.out.contains("\\u001b]0;title"));
+        let scores = folder.run("scores", &[]).expect(0);
+        assert!(scores.err.contains("\\u001b[2J.jpg"), "{}", scores.err);
+        let json = folder.run("tag", &["--json"]).expect(0);
+        let summary: Value = serde_json::from_str(&json.out).unwrap();
+        assert!(
+            summary["unreadable"][0]["file"]
+                .as_str()
+                .unwrap()
+                .contains("\u{1b}[2J.jpg")
+        );
+        for run in [tag, scores, json] {
+            assert!(!run.out.contains('\u{1b}') && !run.err.contains('\u{1b}'));
+        }
+    }
+
+    #[test]
+    fn a_pipe_is_skipped_or_refused_and_never_waited_for() {
+        let folder = Folder::with_photos();
+        let pipe = folder.path("pipe.jpg");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(folder.tag(&[])["photos"], 3);
+        let program = |arguments: &[&std::ffi::OsStr]| {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
+            Run::of(program.args(arguments).output().unwrap())
+        };
+        let (pipe, folder) = (pipe.as_os_str(), folder.0.path().as_os_str());
+        let refused = "pipe.jpg: a pipe, a device or a socket, not a file";
+        for arguments in [
+            &["tag".as_ref(), pipe][..],
+            &["explain".as_ref(), pipe],
+            &["search".as_ref(), folder, "--like".as_ref(), pipe],
+        ] {
+            program(arguments).refused(&[refused]);
+        }
+        let embed = program(&["embed".as_ref(), pipe]).expect(1);
+        assert!(embed.err.contains(refused), "{}", embed.err);
+    }
+
     #[test]
     fn link_loops_are_survived() {
         let folder = Folder::with_photos();
@@ -690,71 +692,6 @@ mod unix {
             .unwrap();
         drop(run.stdout.take());
         Run::of(run.wait_with_output().unwrap()).expect(0);
-    }
-
-    /// Photos of many different contents: bytes after a JPEG's end are nobody's business.
-    fn many(folder: &Folder, count: usize) {
-        let photo = fs::read(Path::new(EXAMPLES).join("astronaut.jpg")).unwrap();
-        for number in 0..count {
-            folder.write(
-                &format!("{number}.jpg"),
-                [&photo[..], number.to_string().as_bytes()].concat(),
-            );
-        }
-    }
-
-    fn start(folder: &Folder) -> std::process::Child {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
-        program
-            .arg("tag")
-            .arg(folder.0.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    }
-
-    #[test]
-    fn an_interrupt_keeps_what_was_embedded() {
-        let folder = Folder::new();
-        many(&folder, 80);
-        let run = start(&folder);
-        // Long enough to have begun on most machines; the test holds at whatever moment it strikes.
-        std::thread::sleep(Duration::from_secs(2));
-        let interrupted = Command::new("kill")
-            .args(["-INT", &run.id().to_string()])
-            .status()
-            .unwrap()
-            .success();
-        let run = Run::of(run.wait_with_output().unwrap());
-        if !interrupted || run.code == Some(0) {
-            return;
-        }
-        let run = run.expect(130);
-        assert!(run.err.contains("Stopped."), "{}", run.err);
-        assert!(!folder.path("tags.json").exists());
-        let summary = folder.tag(&[]);
-        assert_eq!(summary["tagged"], 80);
-        assert!(summary["kept"].as_u64().unwrap() > 0, "{summary}");
-    }
-
-    #[test]
-    fn a_killed_run_leaves_tags_json_whole() {
-        let folder = Folder::with_photos();
-        folder.tag(&[]);
-        let old = folder.read("tags.json");
-        folder.write("overrides.json", r#"{"1": ["urban"]}"#);
-        for wait in [0, 5, 10, 15, 20, 30, 40, 60, 80] {
-            let mut run = start(&folder);
-            std::thread::sleep(Duration::from_millis(wait));
-            let _ = run.kill();
-            run.wait().unwrap();
-            let now = folder.read("tags.json");
-            let new = old.replace("\"1\": [\"bw\", \"portrait\"]", "\"1\": [\"urban\"]");
-            assert!(now == old || now == new, "{now}");
-        }
-        folder.tag(&[]);
-        assert_eq!(folder.tags()["1"], ["urban"]);
     }
 }
 
