@@ -465,7 +465,7 @@ impl Collection {
         let stored = self.index.text(&self.embedder.fingerprint, text)?;
         stored
             .map(|vector| vector.0)
-            .with_context(|| format!("the text {text:?} was not embedded"))
+            .with_context(|| format!("internal error: the text {text:?} has no vector"))
     }
 
     fn embed_new_texts(&mut self, texts: &[&str]) -> Result<()> {
@@ -507,7 +507,7 @@ fn open_catalog(named: Option<PathBuf>, base: &Path) -> Result<(Catalog, Catalog
 
 fn gone(photo: &PhotoFile) -> String {
     format!(
-        "{}: its vector is missing from the index; run again",
+        "{}: its vector is missing from the index; run the command again",
         photo.path.display()
     )
 }

@@ -16,14 +16,14 @@ use crate::paths::{SPECIAL, Stamp, is_special, slashed};
 use crate::photo::{self, Format, Unreadable};
 use crate::progress::{Event, Watch, check};
 
-/// What names a photo in tags.json.
+/// How photos are named in tags.json.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyStyle {
-    /// The file name without its ending: "15"
+    /// File name without extension: "15"
     Stem,
-    /// The file name: "15.jpg"
+    /// File name: "15.jpg"
     Name,
-    /// The path below the photo folder: "2019/15.jpg"
+    /// Path below the photo folder: "2019/15.jpg"
     Path,
 }
 
@@ -136,7 +136,7 @@ impl Scanner<'_, '_> {
                 Ok(entry) => entry,
                 Err(error) if error.depth() == 0 => {
                     return Err(error)
-                        .context(format!("{}: the folder cannot be read", root.display()));
+                        .context(format!("{}: cannot read the folder", root.display()));
                 }
                 // The folder that a looping link leads to is walked anyway, from its own place.
                 Err(error) if error.loop_ancestor().is_some() => continue,

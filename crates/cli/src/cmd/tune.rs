@@ -9,7 +9,7 @@ use phototag_core::statistics::Counts;
 use phototag_core::truth::Truth;
 use phototag_core::{Collection, Scored};
 
-use super::{Outcome, embed_new, keys, open, print};
+use super::{Outcome, embed_new, keys, open, photos, print};
 use crate::cli::TuneArgs;
 use crate::console::Console;
 
@@ -23,7 +23,7 @@ pub fn tune(args: TuneArgs, console: &Console) -> Result<Outcome> {
     console.warn_all(&truth.unknown_photos(&keys(&embedded)));
     let scored = collection.scores(&embedded)?;
     if scored.photos.is_empty() {
-        bail!("{folder}: there are no photos to tune on");
+        bail!("{folder}: no photos found");
     }
     let (before, _) = collection.decider(&scored, false)?;
     let (labels, disagreements) = truth.judged(&scored.tags(&before));
@@ -40,7 +40,7 @@ pub fn tune(args: TuneArgs, console: &Console) -> Result<Outcome> {
         .collect();
     if labelled.is_empty() && args.min_precision.is_some() {
         bail!(
-            "--min-precision needs labels, and no photo here is in labels.json or overrides.json\n\nMark a sample: phototag eval {folder} --sample 60"
+            "--min-precision needs labels, but labels.json and overrides.json name no photo here\n\nTo label a sample, run: phototag eval {folder} --sample 60"
         );
     }
     let plan = Plan::new(
@@ -83,7 +83,7 @@ fn wish(args: &TuneArgs) -> impl FnOnce(&Collection) -> Result<Wish> + use<> {
         let most = catalog.len();
         if !(tags_per_photo > 0.0 && tags_per_photo <= most as f64) {
             bail!(
-                "--target {tags_per_photo} is out of range\n\nIt is a mean over all photos: more than 0, and at most {most}, the number of categories."
+                "--target {tags_per_photo} is out of range\n\nIt is the average number of tags per photo: above 0 and at most {most}, the number of categories."
             );
         }
         Ok(Wish {
@@ -121,10 +121,10 @@ fn changes(collection: &Collection, scored: &Scored, before: &Decider, after: &D
     }
     let n = scored.photos.len() as f64;
     text + &format!(
-        "\nTags a photo: {:.2} -> {:.2}. Photos that change: {changed} of {}.\n",
+        "\nTags per photo: {:.2} -> {:.2}. {changed} of {} change.\n",
         given[0] as f64 / n,
         given[1] as f64 / n,
-        scored.photos.len()
+        photos(scored.photos.len())
     )
 }
 
@@ -149,7 +149,8 @@ fn expectations(collection: &Collection, tuned: &Tuned, labelled: usize) -> Stri
         )
     };
     let mut text = format!(
-        "Expected on new photos, cross-validated on {labelled} labelled ones, without the fallback:\n"
+        "Expected on new photos (cross-validated on {}, without the fallback):\n",
+        photos(labelled)
     );
     text += &line("by scores alone", tuned.before);
     text += &line("with labels    ", tuned.after);

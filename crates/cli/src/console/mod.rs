@@ -43,9 +43,8 @@ impl Console {
                     .get_or_insert_with(|| self.progress(total))
                     .set(done),
                 Event::RoundedPrecision { mean, worst } => self.note(&format!(
-                    "This is a large library, so it is embedded in int8, which is exact enough for it: on some of its \
-                     photos, the mean cosine to exact vectors is {mean:.4}, the worst {worst:.4}. To choose \
-                     another precision, use --precision."
+                    "Large library: using int8, which is accurate enough here (cosine to f32 on a sample: mean \
+                     {mean:.4}, worst {worst:.4}). Use --precision to choose another."
                 )),
                 _ => {}
             }
@@ -189,7 +188,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     safe.into()
 }
 
-/// A duration as one would say it.
+/// A duration with its unit.
 fn spoken(seconds: f64) -> String {
     match seconds.round() as u64 {
         s @ ..120 => format!("{s} s"),

@@ -120,7 +120,7 @@ fn search_finds_subtracts_and_offers_a_category_that_keeps_what_it_shows() {
     folder
         .run("search", &["-"])
         .expect(2)
-        .says(&["needs words"]);
+        .says(&["the description is empty"]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn tune_edits_thresholds_and_nothing_else() {
     folder
         .run("tune", &["--share", "wildlife=50%"])
         .expect(0)
-        .says(&["Tags a photo"]);
+        .says(&["Tags per photo"]);
     let after = folder.read("phototag.toml");
     let changed: Vec<_> = before
         .lines()
@@ -167,7 +167,7 @@ fn tune_edits_thresholds_and_nothing_else() {
     folder
         .run("tune", &[])
         .expect(0)
-        .says(&["cross-validated on 10 labelled", "come from scores alone"]);
+        .says(&["cross-validated on 10 photos", "come from scores alone"]);
     let precise = |flag| {
         folder
             .run("tune", &["--dry-run", flag, "0.95"])
@@ -182,9 +182,9 @@ fn tune_edits_thresholds_and_nothing_else() {
             &["--share", "wildlive=2%"][..],
             "Did you mean \"wildlife\"?",
         ),
-        (&["--share", "wildlife"], "write it as"),
+        (&["--share", "wildlife"], "expected ID=SHARE"),
         (&["--target", "99"], "out of range"),
-        (&["--min-precision", "2"], "between 0 and 1"),
+        (&["--min-precision", "2"], "must be above 0 and at most 1"),
     ] {
         folder.run("tune", arguments).expect(2).says(&[part]);
     }
@@ -358,7 +358,7 @@ fn corrections_are_learned_used_and_forgotten() {
     folder
         .run("tag", &[])
         .expect(0)
-        .says(&["is not used", "phototag learn"]);
+        .says(&["ignoring what was learned for", "phototag learn"]);
     folder.write("phototag.toml", own);
     folder
         .run("learn", &["--forget"])
@@ -380,9 +380,9 @@ fn bad_labels_are_named() {
         (
             r#"{"nobody": ["wildlife"]}"#,
             2,
-            "there is no photo \"nobody\"",
+            "name a photo that does not exist: \"nobody\"",
         ),
-        ("[1]", 2, "something else than photos with their tags"),
+        ("[1]", 2, "not a tags.json file"),
         (r#"{"macaws": ["wildlife"]}"#, 0, "corrections of 1 photo;"),
         (
             r#"{"macaws": [], "guitarist": []}"#,
@@ -422,7 +422,7 @@ fn bad_labels_are_named() {
     folder
         .run("tune", &[])
         .expect(2)
-        .says(&["labels.json", "the catalog has no category"]);
+        .says(&["labels.json", "no category \"wildlife\" in the catalog"]);
 }
 
 #[test]
@@ -475,7 +475,7 @@ fn a_heatmap_lights_up_where_the_animal_is() {
         ];
         run("explain", &path, &arguments)
             .expect(0)
-            .says(&["where Wildlife is"]);
+            .says(&["heatmap for Wildlife"]);
         let lit = image::open(&heatmap).unwrap().into_rgb8();
         assert_eq!(lit.dimensions(), (900, 600));
         let light = |middle: u32| {
@@ -500,7 +500,7 @@ fn a_heatmap_lights_up_where_the_animal_is() {
     let among = folder.0.path().join("among.png");
     run("explain", &photo, &["--heatmap", among.to_str().unwrap()])
         .expect(2)
-        .says(&["would be taken for one of them"]);
+        .says(&["would be tagged as a photo"]);
     assert!(!among.exists());
     run("explain", &photo, &["--category", "wildlive"])
         .expect(2)
@@ -509,7 +509,7 @@ fn a_heatmap_lights_up_where_the_animal_is() {
     let arguments = ["--category", "bw", "--heatmap", measured.to_str().unwrap()];
     run("explain", &photo, &arguments)
         .expect(2)
-        .says(&["there is no heatmap"]);
+        .says(&["no heatmap"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `phototag model` and names of models, from outside, against a hub on this machine.
 //!
-//! The repository that the hub serves is the model in the box, which is an ordinary ONNX folder.
+//! The repository that the hub serves is the built-in model, which is an ordinary ONNX folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -127,7 +127,7 @@ fn a_pulled_model_is_found_by_its_name_and_gives_its_vectors() {
     assert!(place.trim_end().ends_with(&snapshot), "{place}");
     assert!(
         user.says(&["model", "pull", "owner/name"])
-            .contains("is installed already")
+            .contains("is already installed")
     );
 
     let asked = server.requests().len();
@@ -203,7 +203,7 @@ fn an_imported_model_has_its_own_place_and_goes_without_a_question() {
     copy(Path::new(STARTER), &user.path("own/theirs"));
     assert!(
         user.refuses(&["model", "remove", "theirs"])
-            .contains("left alone")
+            .contains("not deleted, because")
     );
     assert!(user.path("own/theirs/config.json").exists());
 }

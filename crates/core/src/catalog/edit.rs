@@ -7,7 +7,7 @@ use toml_edit::{DocumentMut, Item, TableLike, Value, value};
 /// The text with these thresholds by category id; infinity is written "never". The text has been read as a catalog
 /// before.
 pub fn with_thresholds(text: &str, thresholds: &[(&str, f64)]) -> Result<String> {
-    let mut document: DocumentMut = text.parse().context("the catalog cannot be edited")?;
+    let mut document: DocumentMut = text.parse().context("cannot edit the catalog")?;
     let Some(categories) = document.get_mut("category") else {
         return Ok(text.to_owned());
     };

@@ -47,8 +47,8 @@ pub(super) fn gallery(root: &DeTable) -> Found<Gallery> {
             if !(url.starts_with("https://") || url.starts_with("http://")) {
                 return Err(Fault::at(
                     value.span(),
-                    format!("url = {url:?} is no address"),
-                    "Write where the gallery will be, for example: url = \"https://example.org/photos/\"",
+                    format!("url = {url:?} is not a web address"),
+                    "Use the address the gallery will have, for example: url = \"https://example.org/photos/\"",
                 ));
             }
             Some(format!("{}/", url.trim_end_matches('/')))

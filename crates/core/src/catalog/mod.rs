@@ -145,7 +145,7 @@ impl Category {
 /// A catalog's text.
 pub fn text(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path)
-        .with_context(|| format!("{}: the catalog cannot be read", path.display()))
+        .with_context(|| format!("{}: cannot read the catalog", path.display()))
 }
 
 impl Catalog {
@@ -187,10 +187,10 @@ impl Catalog {
                 Some(nearest) => format!("Did you mean {nearest:?}?"),
                 None => {
                     let ids: Vec<_> = self.categories.iter().map(|c| c.id.as_str()).collect();
-                    format!("The catalog has: {}.", ids.join(", "))
+                    format!("Its categories are: {}.", ids.join(", "))
                 }
             };
-            anyhow::anyhow!("the catalog has no category {name:?}\n\n{way_out}")
+            anyhow::anyhow!("no category {name:?} in the catalog\n\n{way_out}")
         })
     }
 
@@ -268,7 +268,7 @@ mod tests {
             Catalog::parse(&text, "test").unwrap().fingerprint()
         };
         assert_eq!(with("\"Landscape\"", "\"Views\""), base);
-        assert_eq!(with("# What to leave out", "# Leave out"), base);
+        assert_eq!(with("# Files to leave out", "# Leave out"), base);
         assert_ne!(with("a wildlife photo", "a photo of wildlife"), base);
         assert_ne!(with("tags_per_photo = 1.3", "tags_per_photo = 1.5"), base);
         assert_ne!(with("]\nthreshold = \"auto\"", "]\nthreshold = 0.2"), base);

@@ -24,6 +24,21 @@ pub enum Format {
     NotYet(&'static str),
 }
 
+impl Format {
+    /// The name that its owner knows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::WebP => "WebP",
+            Self::Gif => "GIF",
+            Self::Bmp => "BMP",
+            Self::Tiff => "TIFF",
+            Self::NotYet(name) => name,
+        }
+    }
+}
+
 /// Formats that are known by fixed bytes at a fixed place: offset, bytes, format.
 const SIGNATURES: &[(usize, &[u8], Format)] = &[
     (0, b"\xFF\xD8\xFF", Format::Jpeg),
