@@ -4,8 +4,9 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use phototag_clip as clip;
 use phototag_core::collection::Place;
@@ -49,6 +50,14 @@ pub fn arguments() -> impl Iterator<Item = OsString> {
             _ => argument,
         }
     })
+}
+
+/// The file or folder that stands where a command should.
+pub fn path_typed_as_command(error: &clap::Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(typed)) if Path::new(typed).exists() => Some(typed),
+        _ => None,
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -228,7 +237,7 @@ pub enum ScoresFormat {
 /// most alike.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The photo
+    /// The photo: a path, also one below --folder
     #[arg(value_name = "PHOTO")]
     pub photo: PathBuf,
 
@@ -363,7 +372,7 @@ pub struct SearchArgs {
     #[arg(value_name = "TEXT", required_unless_present = "like", value_parser = search_text)]
     pub texts: Vec<String>,
 
-    /// An example photo
+    /// An example photo: a path, or a name that `search` prints
     #[arg(long, value_name = "PHOTO")]
     pub like: Option<PathBuf>,
 
@@ -418,7 +427,7 @@ pub struct LearnArgs {
     pub forget: bool,
 }
 
-/// What the owner says is right.
+/// Files with labels and corrections.
 #[derive(Debug, Args)]
 pub struct TruthArgs {
     /// Labels: the complete tags of some photos, in the format of tags.json [default: labels.json in the
@@ -511,7 +520,7 @@ pub struct GalleryArgs {
 #[derive(Debug, Args)]
 pub struct CollectionArgs {
     /// Photo folders or single photos; the first one holds the catalog, the index and tags.json
-    #[arg(value_name = "DIR", required = true)]
+    #[arg(value_name = "DIR", default_value = ".")]
     pub inputs: Vec<PathBuf>,
 
     #[command(flatten)]

@@ -13,9 +13,7 @@ use phototag_core::models::known;
 use phototag_core::tags::Tags;
 
 use crate::cmd::photos;
-
-/// How many unreadable photos are listed; the rest is counted.
-const LISTED: usize = 20;
+use crate::unreadable;
 
 /// See the module. Field names are what `--json` prints.
 #[derive(Serialize)]
@@ -28,6 +26,8 @@ pub struct Summary {
     /// Known from an earlier run.
     kept: usize,
     corrected: usize,
+    /// Photos without a tag.
+    untagged: usize,
     unreadable: Vec<Unreadable>,
     categories: Vec<Count>,
     tags_per_photo: f64,
@@ -37,6 +37,8 @@ pub struct Summary {
     calibration: CalibrationSummary,
     /// Where tags.json is; nothing was written if there are no photos.
     tags: String,
+    #[serde(skip)]
+    unreadable_lines: Vec<String>,
     #[serde(skip)]
     folder: String,
     #[serde(skip)]
@@ -115,6 +117,7 @@ impl Summary {
             new: embedded.new,
             kept: embedded.photos.len() - embedded.new,
             corrected: run.corrected,
+            untagged: tags.iter().filter(|(_, tags)| tags.is_empty()).count(),
             unreadable: unreadable.collect(),
             categories: categories.collect(),
             tags_per_photo: rounded(given as f64 / tags.len().max(1) as f64),
@@ -128,6 +131,14 @@ impl Summary {
                 renewed: run.renewed,
             },
             tags: run.path.display().to_string(),
+            unreadable_lines: unreadable::lines(
+                &embedded.refused,
+                embedded
+                    .photos
+                    .iter()
+                    .map(|(photo, _)| photo.path.as_path()),
+                "; --json lists them all",
+            ),
             folder: collection.base.display().to_string(),
             has_catalog: collection.catalog_file.exists,
         }
@@ -165,15 +176,8 @@ impl Summary {
         writeln!(out, ".\n")?;
         if !self.unreadable.is_empty() {
             writeln!(out, "Unreadable: {}", photos(self.unreadable.len()))?;
-            for unreadable in self.unreadable.iter().take(LISTED) {
-                writeln!(out, "  {}: {}", unreadable.file, unreadable.reason)?;
-            }
-            if self.unreadable.len() > LISTED {
-                writeln!(
-                    out,
-                    "  and {} more; --json lists them all",
-                    self.unreadable.len() - LISTED
-                )?;
+            for line in &self.unreadable_lines {
+                writeln!(out, "  {line}")?;
             }
             writeln!(out)?;
         }
@@ -191,6 +195,9 @@ impl Summary {
             )?;
         }
         write!(out, "\n{:.2} tags per photo", self.tags_per_photo)?;
+        if self.untagged > 0 {
+            write!(out, ", {} without a tag", photos(self.untagged))?;
+        }
         if let Some(speed) = self.photos_per_second {
             write!(out, ", {speed:.1} photos per second")?;
         }

@@ -37,7 +37,7 @@ pub struct Place {
     pub inputs: Vec<PathBuf>,
     /// The catalog; `None` for phototag.toml in the photo folder, else the built-in one.
     pub config: Option<PathBuf>,
-    /// A model's name or folder; `None` for what the catalog says.
+    /// A model's name or folder; `None` for the one named in the catalog.
     pub model: Option<String>,
     /// In which precision to embed; `None` for what suits the model and the collection.
     pub precision: Option<Precision>,

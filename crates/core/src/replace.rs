@@ -25,8 +25,8 @@ const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 /// A file that exists keeps its permissions; a new one is readable by everyone, as far as the umask allows.
 ///
 /// # Errors
-/// [`io::ErrorKind::PermissionDenied`] if `target` exists and is read-only; else whatever the file
-/// system says. `target` is unchanged in every case.
+/// [`io::ErrorKind::PermissionDenied`] if `target` exists and is read-only; else an error of the file
+/// system. `target` is unchanged in every case.
 pub fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
     let before = fs::metadata(target).ok().map(|before| before.permissions());
     if before.as_ref().is_some_and(fs::Permissions::readonly) {
@@ -43,7 +43,7 @@ pub fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
 /// As [`replace`], but never over a file that exists, not even one that appears while this one is written.
 ///
 /// # Errors
-/// [`io::ErrorKind::AlreadyExists`] if `target` exists; else whatever the file system says.
+/// [`io::ErrorKind::AlreadyExists`] if `target` exists; else an error of the file system.
 pub fn create(target: &Path, content: &[u8]) -> io::Result<()> {
     let file = written(target, content, None)?;
     file.persist_noclobber(target)?;

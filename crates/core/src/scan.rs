@@ -1,7 +1,7 @@
 //! Which files are photos, and what tags.json calls them.
 //!
 //! Walks folders in a fixed order, leaves out what is hidden or excluded, survives link loops. What is
-//! not a photo is told from a file's first bytes; a file that the index knows unchanged is not opened.
+//! not a photo is decided by a file's first bytes; a file that the index knows unchanged is not opened.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -70,7 +70,7 @@ pub const SITE_MARK: &str = ".phototag-gallery";
 /// As much of a file as tells every format that [`photo::sniff`] knows.
 const HEAD: u64 = 4096;
 
-/// Scans files and folders. `is_photo` says what an unchanged file was last time; `None` if it is new.
+/// Scans files and folders. `is_photo` returns what an unchanged file was last time; `None` if it is new.
 ///
 /// # Errors
 /// An input that is missing or a folder that cannot be read, two photos with the same key, or
@@ -122,6 +122,12 @@ struct Scanner<'a, 'w> {
 
 impl Scanner<'_, '_> {
     fn folder(&mut self, root: &Path) -> anyhow::Result<()> {
+        if root.join(SITE_MARK).exists() {
+            bail!(
+                "{}: a gallery that phototag wrote; its pictures are copies\n\nName the folder of the photos. If they are in this folder too, move the gallery to a folder of its own.",
+                root.display()
+            );
+        }
         let exclude = self.exclude;
         let wanted = |entry: &DirEntry| {
             entry.depth() == 0
@@ -249,27 +255,33 @@ fn key(path: &Path, root: &Path, keys: KeyStyle) -> Option<String> {
 }
 
 fn refuse_collisions(photos: &[PhotoFile], keys: KeyStyle) -> anyhow::Result<()> {
-    let mut by_key: HashMap<&str, &Path> = HashMap::new();
+    let mut by_key: HashMap<&str, Vec<&Path>> = HashMap::new();
     for photo in photos {
-        if let Some(first) = by_key.insert(&photo.key, &photo.path) {
-            let way_out = match keys {
-                KeyStyle::Stem => {
-                    "Use --key name to name photos by their whole file name, or --key path where names repeat."
-                }
-                KeyStyle::Name => "Use --key path to name photos by their path below the folder.",
-                KeyStyle::Path => {
-                    "Two of the folders given hold the same path; tag them one by one."
-                }
-            };
-            bail!(
-                "{} and {}: both would be {:?} in tags.json\n\n{way_out}",
-                first.display(),
-                photo.path.display(),
-                photo.key
-            );
-        }
+        by_key.entry(&photo.key).or_default().push(&photo.path);
     }
-    Ok(())
+    let shared = |photo: &&PhotoFile| by_key[photo.key.as_str()].len() > 1;
+    let Some(photo) = photos.iter().find(shared) else {
+        return Ok(());
+    };
+    let count = by_key.values().filter(|paths| paths.len() > 1).count();
+    let count = match count {
+        1 => String::new(),
+        count => format!(" ({count} names are used more than once)"),
+    };
+    let way_out = match keys {
+        KeyStyle::Stem => {
+            "Use --key name to keep file extensions, or --key path to include folders."
+        }
+        KeyStyle::Name => "Use --key path to include folders.",
+        KeyStyle::Path => "Two of the folders contain the same path; tag them separately.",
+    };
+    let paths = &by_key[photo.key.as_str()];
+    bail!(
+        "{} and {}: both would be named {:?} in tags.json{count}\n\n{way_out}",
+        paths[0].display(),
+        paths[1].display(),
+        photo.key
+    )
 }
 
 fn reason(error: &walkdir::Error) -> Unreadable {
@@ -324,6 +336,8 @@ mod tests {
         assert_eq!(found(), ["a.jpg", "site/b.jpg"]);
         std::fs::write(site.join(SITE_MARK), "").unwrap();
         assert_eq!(found(), ["a.jpg"]);
+        let error = scanned(&site).unwrap_err().to_string();
+        assert!(error.contains("a gallery that phototag wrote"), "{error}");
     }
 
     #[test]

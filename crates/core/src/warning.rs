@@ -54,7 +54,12 @@ impl fmt::Display for Warning {
             ),
             Self::HeadsOfAnotherModel { categories } => write!(
                 f,
-                "ignoring what was learned for {categories} categories: it was learned with another model; run `phototag learn` again"
+                "ignoring what was learned for {}: it was learned with another model; run `phototag learn` again",
+                if *categories == 1 {
+                    "1 category".to_owned()
+                } else {
+                    format!("{categories} categories")
+                }
             ),
             Self::UnknownPhoto { file, key } => {
                 write!(f, "{file} name a photo that does not exist: {key:?}")

@@ -8,7 +8,7 @@ use phototag_core::catalog::edit::category_lines;
 use phototag_core::search::{Match, Query, Request};
 use serde_json::json;
 
-use super::{Outcome, open, print, write};
+use super::{Outcome, below, open, print, write};
 use crate::cli::{MINUS, SearchArgs};
 use crate::console::Console;
 use crate::html;
@@ -16,6 +16,7 @@ use crate::html;
 pub fn search(args: SearchArgs, console: &Console) -> Result<Outcome> {
     let place = args.place.of(args.folder, args.exactness.precision());
     let mut collection = open(place, console)?;
+    let like = args.like.map(|photo| below(&collection.base, &photo));
     let (unwanted, wanted): (Vec<&str>, Vec<&str>) = args
         .texts
         .iter()
@@ -27,7 +28,7 @@ pub fn search(args: SearchArgs, console: &Console) -> Result<Outcome> {
             .iter()
             .map(|text| text.trim_start_matches(MINUS).trim())
             .collect(),
-        like: args.like.as_deref(),
+        like: like.as_deref(),
     };
     let query = Query::new(&mut collection, &request)?;
     let found = query.find(&collection, args.top.get(), args.min)?;

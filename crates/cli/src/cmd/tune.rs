@@ -9,7 +9,7 @@ use phototag_core::statistics::Counts;
 use phototag_core::truth::Truth;
 use phototag_core::{Collection, Scored};
 
-use super::{Outcome, embed_new, keys, open, photos, print};
+use super::{Outcome, embed_new, open, photos, print, warn_of_unknown_photos};
 use crate::cli::TuneArgs;
 use crate::console::Console;
 
@@ -20,7 +20,7 @@ pub fn tune(args: TuneArgs, console: &Console) -> Result<Outcome> {
     let wish = wish(&collection)?;
     let folder = collection.base.display().to_string();
     let embedded = embed_new(&mut collection, console)?;
-    console.warn_all(&truth.unknown_photos(&keys(&embedded)));
+    warn_of_unknown_photos(&truth, &embedded, console);
     let scored = collection.scores(&embedded)?;
     if scored.photos.is_empty() {
         bail!("{folder}: no photos found");
@@ -148,10 +148,9 @@ fn expectations(collection: &Collection, tuned: &Tuned, labelled: usize) -> Stri
             of(counts.f1())
         )
     };
-    let mut text = format!(
-        "Expected on new photos (cross-validated on {}, without the fallback):\n",
-        photos(labelled)
-    );
+    let labelled = photos(labelled).replace(' ', " labelled ");
+    let mut text =
+        format!("Expected on new photos (cross-validated on {labelled}, without the fallback):\n");
     text += &line("by scores alone", tuned.before);
     text += &line("with labels    ", tuned.after);
     let unlabelled: Vec<&str> = collection

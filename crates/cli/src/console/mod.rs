@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use phototag_core::Warning;
 use phototag_core::progress::{Event, Watch};
 
+use crate::cmd::photos;
 use crate::interrupt;
 
 /// The way to the person at the terminal.
@@ -81,11 +82,12 @@ impl Console {
     fn progress(&self, total: usize) -> Progress<'_> {
         let bar = (!self.quiet && std::io::stderr().is_terminal()).then(|| {
             let style =
-                ProgressStyle::with_template("{bar:30} {pos}/{len} photos  {per_sec}  {eta} left")
+                ProgressStyle::with_template("{bar:30} {pos} of {prefix}  {per_sec}  {eta} left")
                     .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar =
                 ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr())
-                    .with_style(style);
+                    .with_style(style)
+                    .with_prefix(photos(total));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -137,9 +139,9 @@ impl Progress<'_> {
                 let left = seconds / self.done.max(1) as f64
                     * (self.total - self.done.min(self.total)) as f64;
                 self.console.note(&format!(
-                    "{} of {} photos, about {} left",
+                    "{} of {}, about {} left",
                     self.done,
-                    self.total,
+                    photos(self.total),
                     spoken(left)
                 ));
             }

@@ -91,6 +91,12 @@ fn search_finds_subtracts_and_offers_a_category_that_keeps_what_it_shows() {
     let macaws = folder.0.path().join("macaws.webp");
     assert_eq!(found(&["--like", macaws.to_str().unwrap()])[0], "macaws");
     assert_ne!(found(&["an animal", "-a parrot"])[0], "macaws");
+    // A name as search prints it.
+    assert_eq!(found(&["--like", "macaws.webp"])[0], "macaws");
+    let base = folder.0.path().to_str().unwrap();
+    run("explain", Path::new("macaws.webp"), &["--folder", base])
+        .expect(0)
+        .says(&["macaws: wildlife"]);
 
     let page = folder.0.path().join("found.html");
     let shown = folder
@@ -164,10 +170,10 @@ fn tune_edits_thresholds_and_nothing_else() {
     assert_eq!(folder.read("tags.json").matches("wildlife").count(), 13);
 
     folder.write("labels.json", LABELS);
-    folder
-        .run("tune", &[])
-        .expect(0)
-        .says(&["cross-validated on 10 photos", "come from scores alone"]);
+    folder.run("tune", &[]).expect(0).says(&[
+        "cross-validated on 10 labelled photos",
+        "come from scores alone",
+    ]);
     let precise = |flag| {
         folder
             .run("tune", &["--dry-run", flag, "0.95"])

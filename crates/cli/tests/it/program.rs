@@ -264,7 +264,12 @@ fn keys_collide_or_do_not() {
     folder.copy(EXAMPLES, "astronaut.jpg", "more/2.jpg");
     folder
         .run("tag", &[])
-        .refused(&["2.webp", "2.jpg", "both would be \"2\"", "--key name"]);
+        .refused(&["2.webp", "2.jpg", "both would be named \"2\"", "--key name"]);
+    folder.copy(EXAMPLES, "astronaut.jpg", "more/1.jpg");
+    folder
+        .run("tag", &[])
+        .refused(&["1.jpg", "(2 names are used more than once)"]);
+    fs::remove_file(folder.path("more/1.jpg")).unwrap();
     folder.tag(&["--key", "name"]);
     assert!(folder.tags().contains_key("2.webp") && folder.tags().contains_key("2.jpg"));
     folder.tag(&["--key", "path"]);
@@ -273,10 +278,35 @@ fn keys_collide_or_do_not() {
     fs::remove_file(folder.path("more/2.jpg")).unwrap();
     let run = folder.run("tag", &[]).expect(0);
     assert!(
-        run.out.contains("1.CR3: Canon CR3 is not supported yet"),
+        run.out.contains("1.CR3: Canon CR3, with its JPEG"),
         "{}",
         run.out
     );
+}
+
+#[test]
+fn this_folder_is_tagged_and_a_path_suggests_the_command() {
+    let folder = Folder::with_photos();
+    let program = |arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
+        program.args(arguments).current_dir(folder.0.path());
+        Run::of(program.output().unwrap())
+    };
+    program(&["."]).refused(&[".: not a command", "phototag tag ."]);
+    program(&["1.jpg"]).refused(&["phototag tag 1.jpg"]);
+    program(&["tga"]).refused(&["unrecognized subcommand", "tag"]);
+    program(&["tag"]).expect(0);
+    assert_eq!(folder.tags().len(), 3);
+}
+
+#[test]
+fn photos_without_a_tag_are_counted_and_a_wrong_name_suggests_the_right_one() {
+    let folder = Folder::with_photos();
+    folder.write("overrides.json", r#"{"2.webp": ["urban"], "1": []}"#);
+    let run = folder.run("tag", &[]).expect(0);
+    assert!(run.out.contains("1 photo without a tag"), "{}", run.out);
+    assert!(run.err.contains("did you mean \"2\"?"), "{}", run.err);
+    assert_eq!(folder.tag(&[])["untagged"], 1);
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub fn with_thresholds(text: &str, thresholds: &[(&str, f64)]) -> Result<String>
     Ok(document.to_string())
 }
 
-/// Words that say nothing of what is in a photo.
+/// Words that do not describe what is in a photo.
 const FILLERS: &[&str] = &[
     "",
     "a",

@@ -1,4 +1,4 @@
-//! `[gallery]`: what the owner wants their pages to say. Files are named relative to the catalog.
+//! `[gallery]`: texts, address and files for the owner's pages. Files are named relative to the catalog.
 
 use toml::de::DeTable;
 
@@ -13,7 +13,7 @@ pub struct Gallery {
     pub footer: Option<String>,
     /// Where the gallery will be, ending with `/`: feeds and link previews need whole addresses.
     pub url: Option<String>,
-    /// What search engines are told.
+    /// Instructions for search engines, for example "noindex".
     pub robots: Option<String>,
     /// A stylesheet that comes after ours.
     pub css: Option<String>,

@@ -34,7 +34,7 @@ pub struct Catalog {
     pub tagging: Tagging,
     /// `[photos] exclude`: matched against paths below the photo folder, written with `/`.
     pub exclude: GlobSet,
-    /// What the pages say.
+    /// Texts, address and files of the gallery.
     pub gallery: Gallery,
     /// At least one, ids unique.
     categories: Vec<Category>,

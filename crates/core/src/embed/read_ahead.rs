@@ -56,7 +56,7 @@ impl<'a> Input<'a> {
 /// A file's content.
 ///
 /// # Errors
-/// What the file system says; an error of its own for a file over 1 GiB, and for a pipe, device or socket.
+/// An error of the file system; an error of its own for a file over 1 GiB, and for a pipe, device or socket.
 pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     // Opening a pipe would wait for whatever writes to it.
     if is_special(&std::fs::metadata(path)?) {

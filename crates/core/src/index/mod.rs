@@ -46,7 +46,7 @@ pub struct Entry {
 
 impl Index {
     /// Opens or creates the index at `path`; photos are named by their path below `base`. A damaged
-    /// index in its own folder is put aside (the returned warning says so).
+    /// index in its own folder is renamed, with a warning.
     pub fn open(path: &Path, base: &Path) -> Result<(Self, Option<Warning>)> {
         let (connection, warning) = open::open(path)?;
         let mut index = Self {

@@ -35,7 +35,7 @@ const TODAY: u32 = MIGRATIONS.len() as u32;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens the file, or creates it with its folder. A damaged file in phototag's own folder is renamed,
-/// and the warning says so; anywhere else it is left alone and refused.
+/// with a warning; anywhere else it is left alone and refused.
 pub(super) fn open(path: &Path) -> Result<(Connection, Option<Warning>)> {
     let folder = path
         .parent()

@@ -1,7 +1,7 @@
-//! Which photo format a file is, told from how it starts.
+//! Which photo format a file is, by its first bytes.
 //!
 //! Names of files are never asked: a PNG called .jpg is a PNG. Formats that cannot be decoded are
-//! recognised too, so that their owner is told what they have instead of "not a photo".
+//! recognised too, so that the error names them instead of "not a photo".
 
 use super::raw;
 

@@ -3,7 +3,7 @@
 //! Knows no folders, no models and no tags: bytes in, [`Photo`] or [`Unreadable`] out. Every format
 //! goes the same way: the header first (what is it, how large, is that sane?), then samples as the
 //! file has them (`Raster`), then one pass to 8-bit sRGB (`colour`), then upright
-//! (`orientation`). The format is told from the content; a file's name is never asked.
+//! (`orientation`). The format follows from the content, never from a file's name.
 
 mod colour;
 mod exif;

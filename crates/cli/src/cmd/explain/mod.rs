@@ -13,7 +13,7 @@ use phototag_core::truth::Truth;
 use phototag_core::{Collection, Place};
 use phototag_core::{index, scan};
 
-use super::{Outcome, embed_quietly, open, print, write};
+use super::{Outcome, below, embed_quietly, open, print, write};
 use crate::cli::ExplainArgs;
 use crate::console::Console;
 use crate::html;
@@ -22,7 +22,11 @@ use crate::html;
 const HEATMAP: u32 = 1024;
 
 pub fn explain(args: ExplainArgs, console: &Console) -> Result<Outcome> {
-    let photo = std::path::absolute(&args.photo).unwrap_or_else(|_| args.photo.clone());
+    let photo = match &args.folder {
+        Some(folder) => below(folder, &args.photo),
+        None => args.photo.clone(),
+    };
+    let photo = std::path::absolute(&photo).unwrap_or(photo);
     scan::metadata(&photo)?;
     let folder = args.folder.unwrap_or_else(|| home(&photo));
     let place = Place {

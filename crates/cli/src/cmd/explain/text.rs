@@ -29,7 +29,7 @@ pub(super) fn tags(catalog: &Catalog, explanation: &Explanation) -> String {
     names.join(", ")
 }
 
-/// Whether the photo has the tag, and who says so.
+/// Whether the photo has the tag, and by what.
 pub(super) fn verdict(reason: &Reason) -> &'static str {
     match (reason.correction, reason.verdict) {
         (Some(true), Verdict::Missed) => "yes, by your correction (the score alone says no)",

@@ -73,12 +73,13 @@ fn pictures(args: &CheckArgs, preprocess: &Preprocess, console: &Console) -> Res
 fn describe(
     name: &str,
     measured: &[Measured],
-    photos: usize,
+    count: usize,
     fastest: Precision,
     again: bool,
 ) -> String {
     let mut text = format!(
-        "{name} on {photos} photos, compared with f32:\n\n  precision  photos/s  mean cosine  worst photo\n"
+        "{name} on {}, compared with f32:\n\n  precision  photos/s  mean cosine  worst photo\n",
+        photos(count)
     );
     for one in measured {
         text += &format!(
