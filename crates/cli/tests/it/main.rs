@@ -11,3 +11,5 @@ mod program;
 mod run;
 #[path = "../../../clip/tests/hub/server.rs"]
 mod server;
+#[cfg(unix)]
+mod system;
