@@ -4,8 +4,9 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use phototag_clip as clip;
 use phototag_core::collection::Place;
@@ -13,10 +14,10 @@ use phototag_core::decide::plan::Share;
 use phototag_core::scan;
 use phototag_core::truth::TruthFiles;
 
-/// Tag a folder of photos with your own categories, in plain English, on your own CPU.
+/// Tag a folder of photos with categories you describe in plain English, on your own CPU.
 ///
-/// Nothing is uploaded. Photos are embedded once; change a prompt in phototag.toml, tag again, and
-/// the new answer is there at once.
+/// Nothing is uploaded. Each photo is embedded once: after you change a prompt in phototag.toml, tagging
+/// again takes seconds at most.
 #[derive(Debug, Parser)]
 #[command(
     name = "phototag",
@@ -28,7 +29,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// Say nothing on the way: no progress and no warnings, only results and errors
+    /// Hide progress and warnings
     #[arg(long, short, global = true)]
     pub quiet: bool,
 }
@@ -51,6 +52,14 @@ pub fn arguments() -> impl Iterator<Item = OsString> {
     })
 }
 
+/// The file or folder that stands where a command should.
+pub fn path_typed_as_command(error: &clap::Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(typed)) if Path::new(typed).exists() => Some(typed),
+        _ => None,
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Init(InitArgs),
@@ -63,11 +72,11 @@ pub enum Command {
     Search(SearchArgs),
     Tune(TuneArgs),
     Gallery(GalleryArgs),
-    /// Get models, and see which are there
+    /// List, download, import and delete models
     ///
-    /// Models are kept in the cache of the Hugging Face hub, shared with Python programs (HF_HOME,
-    /// HF_HUB_CACHE). HF_ENDPOINT names another hub, HF_TOKEN a token for private ones, HTTPS_PROXY
-    /// a proxy; HF_HUB_OFFLINE=1 forbids any connection. Imported models are in PHOTOTAG_MODELS.
+    /// Downloaded models live in the Hugging Face cache, which Python programs share (HF_HOME,
+    /// HF_HUB_CACHE). Set HF_ENDPOINT to use another hub, HF_TOKEN for private repositories, HTTPS_PROXY
+    /// for a proxy, and HF_HUB_OFFLINE=1 to forbid connections. Imported models live in PHOTOTAG_MODELS.
     Model {
         #[command(subcommand)]
         command: ModelCommand,
@@ -76,7 +85,7 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
-    /// List known models: size, licence, accuracy, cost, and whether they are installed
+    /// List models: size, licence, accuracy, cost, and which are installed
     List,
     Pull(PullArgs),
     Import(ImportArgs),
@@ -85,25 +94,25 @@ pub enum ModelCommand {
     Where(WhereArgs),
 }
 
-/// Download a model: the only command that connects to anything
+/// Download a model (the only command that uses the network)
 ///
-/// What has arrived is kept when the download is interrupted; run the same command to go on. Every
-/// file is compared with the checksum that the hub announces before it is used.
+/// An interrupted download resumes when you run the command again. Every file's checksum is verified
+/// before it is used.
 #[derive(Debug, Args)]
 pub struct PullArgs {
-    /// A name that `phototag model list` prints, or OWNER/NAME or OWNER/NAME@REVISION on the hub
+    /// A name from `phototag model list`, or OWNER/NAME[@REVISION] on the Hugging Face hub
     #[arg(value_name = "MODEL")]
     pub name: String,
 }
 
-/// Install a model from a folder, by copying the files that it needs
+/// Install a model from a folder
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// The model's folder, or a file in it
     #[arg(value_name = "FOLDER|FILE")]
     pub path: PathBuf,
 
-    /// What to call it [default: the folder's name]
+    /// Name to install it under [default: the folder's name]
     #[arg(long)]
     pub name: Option<String>,
 
@@ -112,13 +121,13 @@ pub struct ImportArgs {
     pub link: bool,
 }
 
-/// Measure how exact each precision is with a model, and use the fastest that is exact enough
+/// Measure each precision's speed and accuracy on your photos, and use the fastest that is accurate enough
 ///
-/// Embeds some of your photos in f32, bf16 and int8, compares the vectors, and remembers the fastest
-/// precision whose vectors stay close: commands use it with this model unless --precision says otherwise.
+/// Embeds a sample of your photos in f32, bf16 and int8 and compares the vectors. Later commands use the
+/// chosen precision with this model unless you pass --precision.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The model: a name, or a model's folder
+    /// Model name or folder
     #[arg(value_name = "MODEL")]
     pub model: String,
 
@@ -126,7 +135,7 @@ pub struct CheckArgs {
     #[arg(value_name = "DIR", required = true)]
     pub inputs: Vec<PathBuf>,
 
-    /// How many photos to embed, drawn from all over the folders
+    /// How many photos to sample
     #[arg(long, value_name = "N", default_value = "64")]
     pub photos: NonZeroUsize,
 }
@@ -134,11 +143,11 @@ pub struct CheckArgs {
 /// Delete an installed model
 #[derive(Debug, Args)]
 pub struct RemoveArgs {
-    /// The model
+    /// Model name
     #[arg(value_name = "MODEL")]
     pub name: String,
 
-    /// Delete it from the hub's cache too, which Python programs share
+    /// Also delete a model from the Hugging Face cache, which Python programs share
     #[arg(long)]
     pub yes: bool,
 }
@@ -146,7 +155,7 @@ pub struct RemoveArgs {
 /// Print the folder of a model, or the one for imported models
 #[derive(Debug, Args)]
 pub struct WhereArgs {
-    /// The model
+    /// Model name
     #[arg(value_name = "MODEL")]
     pub name: Option<String>,
 }
@@ -158,15 +167,15 @@ pub struct InitArgs {
     #[arg(value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
 
-    /// Overwrite a phototag.toml that is there
+    /// Overwrite an existing phototag.toml
     #[arg(long)]
     pub force: bool,
 }
 
-/// Tag photos: the main job
+/// Tag the photos in a folder and write tags.json
 ///
-/// Writes tags.json into the photo folder and prints what was done. What was embedded before is not
-/// embedded again. Ctrl-C keeps what is done so far; run again to go on.
+/// Prints a summary of the tags. Photos that were embedded before are not embedded again. After Ctrl-C,
+/// run the command again to continue.
 #[derive(Debug, Args)]
 pub struct TagArgs {
     #[command(flatten)]
@@ -175,17 +184,17 @@ pub struct TagArgs {
     #[command(flatten)]
     pub exactness: ExactnessArgs,
 
-    /// Where tags.json is written [default: tags.json in the photo folder]
+    /// Write tags.json to this file [default: tags.json in the photo folder]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 
     #[command(flatten)]
     pub overrides: OverridesArgs,
 
-    /// Work automatic thresholds out anew
+    /// Recompute automatic thresholds
     ///
-    /// They are kept until the model or the catalog changes, so that adding photos never flips the
-    /// tags of old ones.
+    /// They are kept until the model or the catalog changes, so that new photos do not change the tags of
+    /// old ones (below 40 photos they may: thresholds are recomputed each time the number has doubled).
     #[arg(long)]
     pub recalibrate: bool,
 
@@ -198,7 +207,9 @@ pub struct TagArgs {
     pub json: bool,
 }
 
-/// Print the scores that decide: cosine similarities, and the values of measured categories
+/// Print each photo's score for each category
+///
+/// Scores of prompted categories are cosine similarities, those of measured categories values from 0 to 1
 #[derive(Debug, Args)]
 pub struct ScoresArgs {
     #[command(flatten)]
@@ -219,14 +230,14 @@ pub enum ScoresFormat {
     Table,
 }
 
-/// Say why a photo has its tags, and why not others
+/// Show why a photo has its tags, and why not others
 ///
 /// For each category, the nearest to its threshold first: score, threshold, rank among all photos,
 /// the prompt that fits best, what was learned or corrected, and the photos with this tag that look
 /// most alike.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The photo
+    /// The photo: a path, also one below --folder
     #[arg(value_name = "PHOTO")]
     pub photo: PathBuf,
 
@@ -238,11 +249,11 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "ID")]
     pub category: Option<String>,
 
-    /// Write the photo as PNG, lit where the evidence for --category lies, or for its first tag
+    /// Write a PNG that highlights what speaks for --category [default: the photo's first tag]
     #[arg(long, value_name = "FILE")]
     pub heatmap: Option<PathBuf>,
 
-    /// Write all of it as a page, with a heatmap for each category
+    /// Write the explanation as an HTML page, with a heatmap for each category
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
@@ -259,11 +270,11 @@ pub struct ExplainArgs {
     pub overrides: OverridesArgs,
 }
 
-/// Say how good the tags are, and where they fail
+/// Measure how good the tags are
 ///
-/// Compares the tags that scores alone give with what you say is right: labels.json, and the photos
-/// named in overrides.json. Without labels yet, --sample 60 draws photos and writes a page to mark
-/// them on.
+/// Compares phototag's tags with your corrections and labels (labels.json, and the photos named in
+/// overrides.json). If you have no labels yet, --sample 60 picks photos and writes a page to check them
+/// on.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
     #[command(flatten)]
@@ -275,24 +286,26 @@ pub struct EvalArgs {
     #[command(flatten)]
     pub truth: TruthArgs,
 
-    /// Draw about so many photos for a spot check, and write the page to mark them on
+    /// Pick about N photos to check by hand, and write the page to check them on
     #[arg(long, value_name = "N")]
     pub sample: Option<NonZeroUsize>,
 
-    /// Where the page is written [default: .phototag/eval.html or spot-check.html in the photo folder]
+    /// Write the page to this file [default: .phototag/eval.html, or .phototag/spot-check.html with
+    /// --sample]
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
-    /// Print the figures as JSON, and write no page
+    /// Print the figures as JSON instead of writing a page
     #[arg(long)]
     pub json: bool,
 }
 
-/// Write thresholds into phototag.toml; comments and order stay
+/// Set thresholds in phototag.toml
 ///
-/// Without labels, thresholds that give as many tags as you want. With labels (labels.json, or photos
-/// named in overrides.json), thresholds for the best F1 or a wanted precision, chosen by
-/// cross-validation. Measured categories keep theirs unless --share names them.
+/// Without labels, sets thresholds that give the number of tags you ask for. With labels (labels.json, or
+/// photos named in overrides.json), picks the thresholds with the best F1, or those that reach a given
+/// precision, by cross-validation. Comments and order in the file are preserved. Measured categories keep
+/// their threshold unless --share names them.
 #[derive(Debug, Args)]
 pub struct TuneArgs {
     #[command(flatten)]
@@ -301,19 +314,19 @@ pub struct TuneArgs {
     #[command(flatten)]
     pub truth: TruthArgs,
 
-    /// Tags per photo on average, by scores alone [default: tags_per_photo of the catalog]
+    /// Average number of tags per photo; ignores labels [default: tags_per_photo in the catalog]
     #[arg(long, value_name = "TAGS")]
     pub target: Option<f64>,
 
-    /// How many photos a category should have: wildlife=20%, or wildlife=150
+    /// Share or number of photos that should get a tag: wildlife=20% or wildlife=150
     #[arg(long, value_name = "ID=SHARE", value_parser = share)]
     pub share: Vec<(String, Share)>,
 
-    /// The precision to reach on photos not seen, from labels: 0.95
+    /// Precision to reach on unseen photos, estimated from your labels: 0.95
     #[arg(long, value_name = "P", alias = "precision", conflicts_with = "target", value_parser = precision)]
     pub min_precision: Option<f64>,
 
-    /// Show what would change, and write nothing
+    /// Show the changes without writing them
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -321,7 +334,7 @@ pub struct TuneArgs {
 fn share(text: &str) -> Result<(String, Share), String> {
     let (id, amount) = text
         .rsplit_once('=')
-        .ok_or("write it as wildlife=20% or wildlife=150")?;
+        .ok_or("expected ID=SHARE, like wildlife=20% or wildlife=150")?;
     let share = match amount.strip_suffix('%') {
         Some(percent) => percent
             .trim()
@@ -340,26 +353,26 @@ fn precision(text: &str) -> Result<f64, String> {
     if precision > 0.0 && precision <= 1.0 {
         Ok(precision)
     } else {
-        Err("a precision lies between 0 and 1".to_owned())
+        Err("must be above 0 and at most 1".to_owned())
     }
 }
 
-/// Try a description: the photos that it fits best, at once
+/// Find the photos that match a description
 ///
-/// Searches what is in the index. Texts are averaged; one with a minus before it is subtracted
-/// (phototag search DIR "a beach" "-people"). With --like, photos that look like this one; with
-/// both, photos that do both.
+/// Searches the index; photos must have been tagged once. Several texts are averaged, and a text that
+/// starts with a minus is subtracted: phototag search DIR "a beach" "-people". --like finds photos that
+/// look like an example, and can be combined with texts.
 #[derive(Debug, Args)]
 pub struct SearchArgs {
     /// The photo folder
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 
-    /// Descriptions, as captions under such a photo
+    /// Descriptions, written like photo captions
     #[arg(value_name = "TEXT", required_unless_present = "like", value_parser = search_text)]
     pub texts: Vec<String>,
 
-    /// An example photo
+    /// An example photo: a path, or a name that `search` prints
     #[arg(long, value_name = "PHOTO")]
     pub like: Option<PathBuf>,
 
@@ -375,7 +388,7 @@ pub struct SearchArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Write a page with the photos
+    /// Write an HTML page that shows the photos
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
@@ -388,16 +401,16 @@ pub struct SearchArgs {
 
 fn search_text(text: &str) -> Result<String, String> {
     if text.trim_matches(['-', MINUS, ' ']).is_empty() {
-        return Err("a description needs words".to_owned());
+        return Err("the description is empty".to_owned());
     }
     Ok(text.to_owned())
 }
 
-/// Learn from your corrections: better tags for all photos
+/// Improve the tags of all photos from your corrections
 ///
-/// Learns from overrides.json and labels.json, for each category by itself, and keeps what
-/// cross-validation finds to be better than before; `tag` uses it from then on. What you said by
-/// hand still wins. Run it again after further corrections, or after changing the model or prompts.
+/// Trains each category on overrides.json and labels.json, and keeps the result only where
+/// cross-validation shows that it is better. `phototag tag` uses it from then on; your corrections still
+/// win. Run it again after more corrections, or after a change of model or prompts.
 #[derive(Debug, Args)]
 pub struct LearnArgs {
     #[command(flatten)]
@@ -409,15 +422,16 @@ pub struct LearnArgs {
     #[command(flatten)]
     pub truth: TruthArgs,
 
-    /// Forget all that was learned
+    /// Discard everything learned
     #[arg(long)]
     pub forget: bool,
 }
 
-/// What the owner says is right.
+/// Files with labels and corrections.
 #[derive(Debug, Args)]
 pub struct TruthArgs {
-    /// All tags of some photos, in the shape of tags.json [default: labels.json in the photo folder]
+    /// Labels: the complete tags of some photos, in the format of tags.json [default: labels.json in the
+    /// photo folder]
     #[arg(long, value_name = "FILE")]
     pub labels: Vec<PathBuf>,
 
@@ -436,18 +450,18 @@ pub struct OverridesArgs {
     pub overrides: Option<PathBuf>,
 }
 
-/// Print raw vectors as JSON lines: files in the order given, then texts
+/// Print vectors of photos and texts as JSON lines, photos first
 #[derive(Debug, Args)]
 pub struct EmbedArgs {
     /// Photos to embed
     #[arg(value_name = "FILE", required_unless_present = "text")]
     pub files: Vec<PathBuf>,
 
-    /// A text to embed; may be given several times
+    /// Text to embed; can be repeated
     #[arg(long, value_name = "TEXT")]
     pub text: Vec<String>,
 
-    /// The model: a name (`phototag model list`), or a model's folder [default: the best installed]
+    /// Model name (`phototag model list`) or folder [default: the best installed]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 
@@ -455,10 +469,10 @@ pub struct EmbedArgs {
     pub exactness: ExactnessArgs,
 }
 
-/// Put your tags on the web: a whole site, or filter buttons for a page that exists
+/// Build a photo gallery from your tags: a website, or filter buttons for an existing page
 ///
-/// Reads tags.json; run `phototag tag DIR` before. Only changed photos are rendered again, and only
-/// files that phototag wrote are ever replaced or deleted.
+/// Reads tags.json, so run `phototag tag DIR` first. Renders only what changed, and only ever replaces or
+/// deletes files that phototag wrote.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true).args(["out", "drop_in"]))]
 pub struct GalleryArgs {
@@ -466,15 +480,16 @@ pub struct GalleryArgs {
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 
-    /// Write a site into this folder, to put on any host or to open from disk
+    /// Write a static site into this folder
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
 
-    /// Write the filter buttons into this folder: a module, a stylesheet, categories.json, tags.json
+    /// Write filter buttons for an existing page into this folder: a script, a stylesheet, categories.json
+    /// and tags.json
     #[arg(long, value_name = "FOLDER")]
     pub drop_in: Option<PathBuf>,
 
-    /// The tags [default: tags.json in the photo folder]
+    /// Tags to read [default: tags.json in the photo folder]
     #[arg(long, value_name = "FILE")]
     pub tags: Option<PathBuf>,
 
@@ -484,11 +499,11 @@ pub struct GalleryArgs {
     #[command(flatten)]
     pub key: KeyArgs,
 
-    /// Show the site on this machine, and again whenever tags, catalog or photos change
+    /// Serve the site on this machine, and rebuild it when anything it is made of changes
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "8420", requires = "out")]
     pub serve: Option<u16>,
 
-    /// Leave the place in the photos that are written
+    /// Keep GPS positions in the written photos
     #[arg(long, requires = "out")]
     pub keep_gps: bool,
 
@@ -496,7 +511,7 @@ pub struct GalleryArgs {
     #[arg(long)]
     pub strict: bool,
 
-    /// How many photos are rendered at a time [default: one for each core]
+    /// Number of photos to render in parallel [default: number of cores]
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }
@@ -504,8 +519,8 @@ pub struct GalleryArgs {
 /// Which photos, and where things are kept: the same for every command on a photo folder.
 #[derive(Debug, Args)]
 pub struct CollectionArgs {
-    /// Photo folders, or single photos; catalog, index and tags.json belong to the first one
-    #[arg(value_name = "DIR", required = true)]
+    /// Photo folders or single photos; the first one holds the catalog, the index and tags.json
+    #[arg(value_name = "DIR", default_value = ".")]
     pub inputs: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -514,7 +529,7 @@ pub struct CollectionArgs {
     #[command(flatten)]
     pub key: KeyArgs,
 
-    /// How many photos are decoded and embedded at a time [default: one for each core]
+    /// Number of photos to decode and embed in parallel [default: number of cores]
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }
@@ -522,7 +537,7 @@ pub struct CollectionArgs {
 /// Where the catalog is.
 #[derive(Debug, Args)]
 pub struct CatalogArgs {
-    /// The catalog [default: phototag.toml in the photo folder, else the built-in one]
+    /// Catalog of categories [default: phototag.toml in the photo folder, else the built-in one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -533,11 +548,11 @@ pub struct PlaceArgs {
     #[command(flatten)]
     pub catalog: CatalogArgs,
 
-    /// The model: a name, or a model's folder [default: what the catalog says]
+    /// Model name or folder [default: the one named in the catalog]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 
-    /// Where the index is kept [default: .phototag/index.sqlite in the photo folder]
+    /// Index file [default: .phototag/index.sqlite in the photo folder]
     #[arg(long, value_name = "FILE")]
     pub index: Option<PathBuf>,
 }
@@ -553,11 +568,11 @@ pub struct KeyArgs {
 /// `--key`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum KeyStyle {
-    /// The file name without its ending: "15"
+    /// File name without extension: "15"
     Stem,
-    /// The file name: "15.jpg"
+    /// File name: "15.jpg"
     Name,
-    /// The path below the photo folder: "2019/15.jpg"
+    /// Path below the photo folder: "2019/15.jpg"
     Path,
 }
 
@@ -609,8 +624,8 @@ impl TruthArgs {
 /// For every command that embeds, but `tune`, whose `--precision` is the one of tags.
 #[derive(Debug, Args)]
 pub struct ExactnessArgs {
-    /// How exactly to compute with models in safetensors [default: what `phototag model check` found,
-    /// else the fastest here that is as good as exact]
+    /// Arithmetic precision for safetensors models [default: the result of `phototag model check`, else the
+    /// fastest that is as good as exact]
     #[arg(long)]
     pub precision: Option<Precision>,
 }
@@ -620,9 +635,9 @@ pub struct ExactnessArgs {
 pub enum Precision {
     /// Single precision
     F32,
-    /// Factors of 16 bits: as good as exact, and fast on processors with a unit for them
+    /// 16-bit products: as good as exact, fast on processors with bf16 instructions
     Bf16,
-    /// Factors of 8 bits: fastest, vectors slightly off, kept apart from the others
+    /// 8-bit products: fastest; vectors differ slightly and are stored separately
     Int8,
 }
 
@@ -651,16 +666,26 @@ mod tests {
     #[test]
     fn the_table_is_sound_and_every_flag_explains_itself() {
         Cli::command().debug_assert();
-        for command in Cli::command().get_subcommands() {
-            assert!(command.get_about().is_some(), "{}", command.get_name());
-            for argument in command.get_arguments() {
-                assert!(
-                    argument.get_help().is_some(),
-                    "{} {}",
-                    command.get_name(),
-                    argument.get_id()
-                );
-            }
+        let mut commands = Vec::new();
+        explained(&Cli::command(), "", &mut commands);
+        assert!(commands.contains(&"phototag model pull".to_owned()));
+    }
+
+    /// Fails unless a command, its subcommands and all their arguments have help.
+    fn explained(command: &clap::Command, parent: &str, commands: &mut Vec<String>) {
+        let name = format!("{parent} {}", command.get_name());
+        let name = name.trim_start();
+        assert!(command.get_about().is_some(), "{name}");
+        for argument in command.get_arguments() {
+            assert!(
+                argument.get_help().is_some(),
+                "{name} {}",
+                argument.get_id()
+            );
         }
+        for below in command.get_subcommands() {
+            explained(below, name, commands);
+        }
+        commands.push(name.to_owned());
     }
 }

@@ -16,7 +16,7 @@ pub fn listen() -> anyhow::Result<()> {
             std::process::exit(i32::from(EXIT_CODE));
         }
     })
-    .context("cannot listen for Ctrl-C")
+    .context("cannot install the Ctrl-C handler")
 }
 
 /// Whether the work should stop.

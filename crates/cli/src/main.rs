@@ -11,6 +11,7 @@ mod interrupt;
 mod panics;
 mod serve;
 mod summary;
+mod unreadable;
 
 use std::process::ExitCode;
 
@@ -23,7 +24,18 @@ use cmd::Outcome;
 use console::Console;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse_from(cli::arguments());
+    let cli = match Cli::try_parse_from(cli::arguments()) {
+        Ok(cli) => cli,
+        Err(error) => match cli::path_typed_as_command(&error) {
+            Some(path) => {
+                console::error(&format!(
+                    "{path}: not a command\n\nTo tag photos, run: phototag tag {path}"
+                ));
+                return ExitCode::from(2);
+            }
+            None => error.exit(),
+        },
+    };
     let console = Console::new(cli.quiet);
     let result = panics::reported(|| run(cli.command, &console))
         .unwrap_or_else(|report| Err(anyhow::anyhow!(report)));

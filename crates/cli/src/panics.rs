@@ -1,11 +1,11 @@
-//! Panics. One that is caught (other people's decoders and parsers break off over damaged files) is silent:
-//! what it means is said as an error. One that ends the program is a mistake of ours, and says what to do.
+//! Panics. One that is caught is silent: decoders of other projects panic over damaged files, and the caller reports
+//! an error. One that ends the program is a bug of ours; its report says what to do.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{UnwindSafe, catch_unwind, set_hook};
 use std::sync::{Mutex, PoisonError};
 
-/// What the last panic said, and where, with a backtrace if `RUST_BACKTRACE` asks for one.
+/// The last panic's message and place, with a backtrace if `RUST_BACKTRACE` asks for one.
 static LAST: Mutex<String> = Mutex::new(String::new());
 
 /// What `run` returns; the report if it panics.
@@ -21,7 +21,7 @@ pub fn reported<T>(run: impl FnOnce() -> T + UnwindSafe) -> Result<T, String> {
     catch_unwind(run).map_err(|_| {
         let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         format!(
-            "a mistake in phototag: {last}\n\nPlease report it, with what you did. What was embedded is kept; run again to go on."
+            "internal error (a bug in phototag; please report it): {last}\n\nPhotos embedded so far are kept; run the command again to continue."
         )
     })
 }

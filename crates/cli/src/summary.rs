@@ -13,9 +13,7 @@ use phototag_core::models::known;
 use phototag_core::tags::Tags;
 
 use crate::cmd::photos;
-
-/// So many unreadable photos are listed; the rest is counted.
-const LISTED: usize = 20;
+use crate::unreadable;
 
 /// See the module. Field names are what `--json` prints.
 #[derive(Serialize)]
@@ -28,6 +26,8 @@ pub struct Summary {
     /// Known from an earlier run.
     kept: usize,
     corrected: usize,
+    /// Photos without a tag.
+    untagged: usize,
     unreadable: Vec<Unreadable>,
     categories: Vec<Count>,
     tags_per_photo: f64,
@@ -37,6 +37,8 @@ pub struct Summary {
     calibration: CalibrationSummary,
     /// Where tags.json is; nothing was written if there are no photos.
     tags: String,
+    #[serde(skip)]
+    unreadable_lines: Vec<String>,
     #[serde(skip)]
     folder: String,
     #[serde(skip)]
@@ -115,6 +117,7 @@ impl Summary {
             new: embedded.new,
             kept: embedded.photos.len() - embedded.new,
             corrected: run.corrected,
+            untagged: tags.iter().filter(|(_, tags)| tags.is_empty()).count(),
             unreadable: unreadable.collect(),
             categories: categories.collect(),
             tags_per_photo: rounded(given as f64 / tags.len().max(1) as f64),
@@ -128,6 +131,14 @@ impl Summary {
                 renewed: run.renewed,
             },
             tags: run.path.display().to_string(),
+            unreadable_lines: unreadable::lines(
+                &embedded.refused,
+                embedded
+                    .photos
+                    .iter()
+                    .map(|(photo, _)| photo.path.as_path()),
+                "; --json lists them all",
+            ),
             folder: collection.base.display().to_string(),
             has_catalog: collection.catalog_file.exists,
         }
@@ -146,30 +157,27 @@ impl Summary {
 
     fn describe(&self, out: &mut String) -> std::fmt::Result {
         if self.photos == 0 {
-            return writeln!(out, "No photos in {}; nothing was written.", self.folder);
+            return writeln!(
+                out,
+                "No photos found in {}. Nothing was written.",
+                self.folder
+            );
         }
         write!(
             out,
-            "Tagged {}: {} new, {} kept from last time",
+            "Tagged {}: {} new, {} already indexed",
             photos(self.tagged),
             self.new,
             self.kept
         )?;
         if self.corrected > 0 {
-            write!(out, ", {} corrected by hand", self.corrected)?;
+            write!(out, ", {} corrected by you", self.corrected)?;
         }
         writeln!(out, ".\n")?;
         if !self.unreadable.is_empty() {
             writeln!(out, "Unreadable: {}", photos(self.unreadable.len()))?;
-            for unreadable in self.unreadable.iter().take(LISTED) {
-                writeln!(out, "  {}: {}", unreadable.file, unreadable.reason)?;
-            }
-            if self.unreadable.len() > LISTED {
-                writeln!(
-                    out,
-                    "  and {} more; --json lists them all",
-                    self.unreadable.len() - LISTED
-                )?;
+            for line in &self.unreadable_lines {
+                writeln!(out, "  {line}")?;
             }
             writeln!(out)?;
         }
@@ -186,9 +194,12 @@ impl Summary {
                 count.emoji, count.label, count.photos
             )?;
         }
-        write!(out, "\n{:.2} tags a photo", self.tags_per_photo)?;
+        write!(out, "\n{:.2} tags per photo", self.tags_per_photo)?;
+        if self.untagged > 0 {
+            write!(out, ", {} without a tag", photos(self.untagged))?;
+        }
         if let Some(speed) = self.photos_per_second {
-            write!(out, ", {speed:.1} photos a second")?;
+            write!(out, ", {speed:.1} photos per second")?;
         }
         writeln!(out, ". Model: {}.", self.model)?;
         if self.calibration.renewed && self.calibration.borrowed > 0 {
@@ -200,13 +211,13 @@ impl Summary {
         }
         if self.calibration.alone && self.categories.iter().any(|c| c.threshold.is_some()) {
             let few = if self.calibration.photos < ENOUGH_PHOTOS {
-                ": too few to be steady"
+                "; expect them to change as you add photos"
             } else {
                 ""
             };
             writeln!(
                 out,
-                "Thresholds come from {} of this collection alone, since the model has no reference images{few}.",
+                "Thresholds are based on {} only, because this model has no reference images{few}.",
                 photos(self.calibration.photos)
             )?;
         }
@@ -219,19 +230,19 @@ impl Summary {
                 let how = better.how_to_get();
                 writeln!(
                     out,
-                    "This is the small model in the box; a CLIP model is more accurate: {how}"
+                    "This is the small built-in model. A CLIP model is more accurate: {how}"
                 )?;
             }
         }
         writeln!(out, "\nWrote {}", self.tags)?;
         let next = if self.has_catalog {
             format!(
-                "phototag scores {0}    see what decides, then change {0}/phototag.toml and tag again",
+                "phototag scores {0}    see each photo's scores, then edit {0}/phototag.toml and tag again",
                 self.folder
             )
         } else {
             format!(
-                "phototag init {}    write the categories to a file, and make them yours",
+                "phototag init {}    write the categories to a file you can edit",
                 self.folder
             )
         };

@@ -37,7 +37,7 @@ pub struct Place {
     pub inputs: Vec<PathBuf>,
     /// The catalog; `None` for phototag.toml in the photo folder, else the built-in one.
     pub config: Option<PathBuf>,
-    /// A model's name or folder; `None` for what the catalog says.
+    /// A model's name or folder; `None` for the one named in the catalog.
     pub model: Option<String>,
     /// In which precision to embed; `None` for what suits the model and the collection.
     pub precision: Option<Precision>,
@@ -332,11 +332,12 @@ impl Collection {
         )
     }
 
-    /// Writes thresholds into the catalog's file, in catalog order; `None` leaves a category as it is. Comments
-    /// and order stay.
+    /// Writes thresholds into the catalog's file, in catalog order; `None` leaves a category as it is, infinity
+    /// turns it off. Comments and order stay.
     ///
     /// # Errors
-    /// A file that was changed since it was read, or cannot be written; it is unchanged then.
+    /// A file that was changed since it was read, that cannot be written, or that would not be a catalog any more;
+    /// it is unchanged then.
     pub fn write_thresholds(&self, thresholds: &[Option<f64>]) -> Result<()> {
         let CatalogFile { path, exists, text } = &self.catalog_file;
         let untouched = if *exists {
@@ -346,7 +347,7 @@ impl Collection {
         };
         if !untouched {
             bail!(
-                "{}: the catalog has changed since it was read; nothing was written\n\nRun it again.",
+                "{}: changed while tuning, so nothing was written\n\nRun the command again.",
                 path.display()
             );
         }
@@ -356,17 +357,19 @@ impl Collection {
             .zip(thresholds)
             .filter_map(|((_, category), threshold)| {
                 let threshold = (*threshold)?;
-                (category.threshold != catalog::Threshold::Fixed(threshold as f32))
+                (category.threshold != catalog::Threshold::of(threshold))
                     .then_some((category.id.as_str(), threshold))
             })
             .collect();
-        let text = catalog::edit::with_thresholds(text, &new)?;
-        replace(path, text.as_bytes()).with_context(|| {
+        let unchanged = || {
             format!(
-                "{}: the catalog cannot be written; it is unchanged",
+                "{}: cannot write the catalog; it was not changed",
                 path.display()
             )
-        })
+        };
+        let text = catalog::edit::with_thresholds(text, &new)?;
+        Catalog::parse(&text, "the new text").with_context(unchanged)?;
+        replace(path, text.as_bytes()).with_context(unchanged)
     }
 
     /// The vector of an embedded photo.
@@ -464,7 +467,7 @@ impl Collection {
         let stored = self.index.text(&self.embedder.fingerprint, text)?;
         stored
             .map(|vector| vector.0)
-            .with_context(|| format!("the text {text:?} was not embedded"))
+            .with_context(|| format!("internal error: the text {text:?} has no vector"))
     }
 
     fn embed_new_texts(&mut self, texts: &[&str]) -> Result<()> {
@@ -506,7 +509,7 @@ fn open_catalog(named: Option<PathBuf>, base: &Path) -> Result<(Catalog, Catalog
 
 fn gone(photo: &PhotoFile) -> String {
     format!(
-        "{}: its vector is missing from the index; run again",
+        "{}: its vector is missing from the index; run the command again",
         photo.path.display()
     )
 }

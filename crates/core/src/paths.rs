@@ -29,6 +29,14 @@ impl Stamp {
     }
 }
 
+/// What is wrong with a file that [`is_special`].
+pub(crate) const SPECIAL: &str = "a pipe, a device or a socket, not a file";
+
+/// Whether this is neither a file nor a folder. Reading it could wait forever.
+pub(crate) fn is_special(metadata: &Metadata) -> bool {
+    !metadata.is_file() && !metadata.is_dir()
+}
+
 /// A path below `root`, with `/` on every system.
 pub fn slashed(path: &Path, root: &Path) -> String {
     let parts = path.strip_prefix(root).unwrap_or(path).components();

@@ -55,11 +55,14 @@ impl std::error::Error for Interrupted {}
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.done {
-            None => write!(f, "Stopped. Run again to go on."),
-            Some(1) => write!(f, "Stopped. 1 photo is done and kept; run again to go on."),
+            None => write!(f, "Stopped. Run the command again to continue."),
+            Some(1) => write!(
+                f,
+                "Stopped. 1 photo is embedded; run the command again to continue."
+            ),
             Some(n) => write!(
                 f,
-                "Stopped. {n} photos are done and kept; run again to go on."
+                "Stopped. {n} photos are embedded; run the command again to continue."
             ),
         }
     }

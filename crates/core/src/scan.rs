@@ -1,7 +1,7 @@
 //! Which files are photos, and what tags.json calls them.
 //!
 //! Walks folders in a fixed order, leaves out what is hidden or excluded, survives link loops. What is
-//! not a photo is told from a file's first bytes; a file that the index knows unchanged is not opened.
+//! not a photo is decided by a file's first bytes; a file that the index knows unchanged is not opened.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -12,18 +12,18 @@ use anyhow::{Context, anyhow, bail};
 use globset::GlobSet;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::paths::{Stamp, slashed};
+use crate::paths::{SPECIAL, Stamp, is_special, slashed};
 use crate::photo::{self, Format, Unreadable};
 use crate::progress::{Event, Watch, check};
 
-/// What names a photo in tags.json.
+/// How photos are named in tags.json.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyStyle {
-    /// The file name without its ending: "15"
+    /// File name without extension: "15"
     Stem,
-    /// The file name: "15.jpg"
+    /// File name: "15.jpg"
     Name,
-    /// The path below the photo folder: "2019/15.jpg"
+    /// Path below the photo folder: "2019/15.jpg"
     Path,
 }
 
@@ -70,7 +70,7 @@ pub const SITE_MARK: &str = ".phototag-gallery";
 /// As much of a file as tells every format that [`photo::sniff`] knows.
 const HEAD: u64 = 4096;
 
-/// Scans files and folders. `is_photo` says what an unchanged file was last time; `None` if it is new.
+/// Scans files and folders. `is_photo` returns what an unchanged file was last time; `None` if it is new.
 ///
 /// # Errors
 /// An input that is missing or a folder that cannot be read, two photos with the same key, or
@@ -122,6 +122,12 @@ struct Scanner<'a, 'w> {
 
 impl Scanner<'_, '_> {
     fn folder(&mut self, root: &Path) -> anyhow::Result<()> {
+        if root.join(SITE_MARK).exists() {
+            bail!(
+                "{}: a gallery that phototag wrote; its pictures are copies\n\nName the folder of the photos. If they are in this folder too, move the gallery to a folder of its own.",
+                root.display()
+            );
+        }
         let exclude = self.exclude;
         let wanted = |entry: &DirEntry| {
             entry.depth() == 0
@@ -136,7 +142,7 @@ impl Scanner<'_, '_> {
                 Ok(entry) => entry,
                 Err(error) if error.depth() == 0 => {
                     return Err(error)
-                        .context(format!("{}: the folder cannot be read", root.display()));
+                        .context(format!("{}: cannot read the folder", root.display()));
                 }
                 // The folder that a looping link leads to is walked anyway, from its own place.
                 Err(error) if error.loop_ancestor().is_some() => continue,
@@ -198,12 +204,16 @@ impl Scanner<'_, '_> {
 /// The metadata of a file or folder that the owner named.
 ///
 /// # Errors
-/// The path, and why there is nothing to be had.
+/// A path that does not exist, cannot be looked at, or is neither a file nor a folder.
 pub fn metadata(path: &Path) -> anyhow::Result<Metadata> {
-    std::fs::metadata(path).map_err(|error| match error.kind() {
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => anyhow!("{}: no such file or folder", path.display()),
         _ => anyhow!("{}: {error}", path.display()),
-    })
+    })?;
+    if is_special(&metadata) {
+        bail!("{}: {SPECIAL}", path.display());
+    }
+    Ok(metadata)
 }
 
 /// Whether a file starts as a photo does that phototag can decode.
@@ -245,27 +255,33 @@ fn key(path: &Path, root: &Path, keys: KeyStyle) -> Option<String> {
 }
 
 fn refuse_collisions(photos: &[PhotoFile], keys: KeyStyle) -> anyhow::Result<()> {
-    let mut by_key: HashMap<&str, &Path> = HashMap::new();
+    let mut by_key: HashMap<&str, Vec<&Path>> = HashMap::new();
     for photo in photos {
-        if let Some(first) = by_key.insert(&photo.key, &photo.path) {
-            let way_out = match keys {
-                KeyStyle::Stem => {
-                    "Use --key name to name photos by their whole file name, or --key path where names repeat."
-                }
-                KeyStyle::Name => "Use --key path to name photos by their path below the folder.",
-                KeyStyle::Path => {
-                    "Two of the folders given hold the same path; tag them one by one."
-                }
-            };
-            bail!(
-                "{} and {}: both would be {:?} in tags.json\n\n{way_out}",
-                first.display(),
-                photo.path.display(),
-                photo.key
-            );
-        }
+        by_key.entry(&photo.key).or_default().push(&photo.path);
     }
-    Ok(())
+    let shared = |photo: &&PhotoFile| by_key[photo.key.as_str()].len() > 1;
+    let Some(photo) = photos.iter().find(shared) else {
+        return Ok(());
+    };
+    let count = by_key.values().filter(|paths| paths.len() > 1).count();
+    let count = match count {
+        1 => String::new(),
+        count => format!(" ({count} names are used more than once)"),
+    };
+    let way_out = match keys {
+        KeyStyle::Stem => {
+            "Use --key name to keep file extensions, or --key path to include folders."
+        }
+        KeyStyle::Name => "Use --key path to include folders.",
+        KeyStyle::Path => "Two of the folders contain the same path; tag them separately.",
+    };
+    let paths = &by_key[photo.key.as_str()];
+    bail!(
+        "{} and {}: both would be named {:?} in tags.json{count}\n\n{way_out}",
+        paths[0].display(),
+        paths[1].display(),
+        photo.key
+    )
 }
 
 fn reason(error: &walkdir::Error) -> Unreadable {
@@ -291,5 +307,48 @@ mod tests {
         assert!(promises_a_photo(Path::new("a.HeIc")));
         assert!(!promises_a_photo(Path::new("notes.txt")));
         assert!(!promises_a_photo(Path::new("jpg")));
+    }
+
+    fn scanned(folder: &Path) -> anyhow::Result<Scan> {
+        scan(
+            &[folder.to_owned()],
+            &GlobSet::empty(),
+            KeyStyle::Path,
+            |_, _| None,
+            &mut crate::progress::unwatched,
+        )
+    }
+
+    /// The first bytes of a JPEG: enough to be taken for a photo.
+    const JPEG: &[u8] = b"\xFF\xD8\xFF\xE0 and so on";
+
+    #[test]
+    fn pictures_of_a_gallery_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = folder.path().join("site");
+        std::fs::create_dir(&site).unwrap();
+        std::fs::write(folder.path().join("a.jpg"), JPEG).unwrap();
+        std::fs::write(site.join("b.jpg"), JPEG).unwrap();
+        let found = || -> Vec<String> {
+            let photos = scanned(folder.path()).unwrap().photos.into_iter();
+            photos.map(|photo| photo.key).collect()
+        };
+        assert_eq!(found(), ["a.jpg", "site/b.jpg"]);
+        std::fs::write(site.join(SITE_MARK), "").unwrap();
+        assert_eq!(found(), ["a.jpg"]);
+        let error = scanned(&site).unwrap_err().to_string();
+        assert!(error.contains("a gallery that phototag wrote"), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_to_nothing_is_reported_with_the_systems_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("gone.jpg");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        let refused = scanned(folder.path()).unwrap().refused;
+        assert_eq!((refused.len(), &refused[0].path), (1, &link));
+        let missing = std::fs::metadata("nowhere").unwrap_err();
+        assert_eq!(refused[0].reason, Unreadable::Io(missing.to_string()));
     }
 }

@@ -22,7 +22,7 @@ pub type Tags = Vec<(String, BTreeSet<String>)>;
 pub fn read(path: &Path) -> Result<Option<Tags>> {
     parse(path).map_err(|error| {
         anyhow::anyhow!(
-            "{error:#}, so it is not overwritten\n\nMove it away, or write elsewhere with --out FILE.\n"
+            "{error:#}, so it was not overwritten\n\nMove it away, or choose another file with --out.\n"
         )
     })
 }
@@ -33,7 +33,7 @@ pub fn parse(path: &Path) -> Result<Option<Tags>> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(error).with_context(|| format!("{}: cannot be read", path.display()));
+            return Err(error).with_context(|| format!("{}: cannot read the file", path.display()));
         }
     };
     let parsed: serde_json::Result<serde_json::Map<String, serde_json::Value>> =
@@ -46,12 +46,7 @@ pub fn parse(path: &Path) -> Result<Option<Tags>> {
                 .collect()
         })
         .map(Some)
-        .with_context(|| {
-            format!(
-                "{}: this is something else than photos with their tags",
-                path.display()
-            )
-        })
+        .with_context(|| format!("{}: not a tags.json file", path.display()))
 }
 
 /// Writes tags.json, whole or not at all.
@@ -60,7 +55,7 @@ pub fn write(path: &Path, tags: &Tags) -> Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     replace(&target, render(tags).as_bytes()).with_context(|| {
         format!(
-            "{}: cannot be written; the file is as it was before",
+            "{}: cannot write the file; it was not changed",
             path.display()
         )
     })
@@ -145,5 +140,13 @@ mod tests {
             let error = read(&path).unwrap_err().to_string();
             assert!(error.contains("not overwritten"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn only_a_missing_file_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(parse(&folder.path().join("missing.json")).unwrap(), None);
+        let error = parse(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("cannot read the file"), "{error}");
     }
 }

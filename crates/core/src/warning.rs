@@ -43,20 +43,27 @@ impl fmt::Display for Warning {
         match self {
             Self::DamagedIndex { index, moved_to } => write!(
                 f,
-                "{}: the index was damaged; it is now {}, and photos are embedded again",
+                "{}: the index was damaged; renamed to {}, embedding all photos again",
                 index.display(),
                 moved_to.display()
             ),
             Self::OutdatedHeads { categories } => write!(
                 f,
-                "what was learned for {} is not used, because the catalog describes it differently now; run `phototag learn` again",
+                "ignoring what was learned for {}: its prompts have changed; run `phototag learn` again",
                 categories.join(", ")
             ),
             Self::HeadsOfAnotherModel { categories } => write!(
                 f,
-                "what was learned for {categories} categories is not used, because it belongs to another model; run `phototag learn` again"
+                "ignoring what was learned for {}: it was learned with another model; run `phototag learn` again",
+                if *categories == 1 {
+                    "1 category".to_owned()
+                } else {
+                    format!("{categories} categories")
+                }
             ),
-            Self::UnknownPhoto { file, key } => write!(f, "{file}: there is no photo {key:?}"),
+            Self::UnknownPhoto { file, key } => {
+                write!(f, "{file} name a photo that does not exist: {key:?}")
+            }
             Self::Disagreement { key } => write!(
                 f,
                 "photo {key:?}: labels and overrides disagree; the overrides win"

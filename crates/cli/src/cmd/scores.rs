@@ -1,10 +1,12 @@
 //! `phototag scores`: the numbers that decide.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use phototag_core::Scored;
 use serde_json::{Map, Value};
 
-use super::{Outcome, embed_new, open, print};
+use super::{Outcome, embed_new, open, print, print_unchanged};
 use crate::cli::{ScoresArgs, ScoresFormat};
 use crate::console::Console;
 
@@ -16,11 +18,11 @@ pub fn scores(args: ScoresArgs, console: &Console) -> Result<Outcome> {
     let ids: Vec<&str> = categories
         .map(|(_, category)| category.id.as_str())
         .collect();
-    print(&match args.format {
-        ScoresFormat::Json => json(&scored, &ids),
-        ScoresFormat::Csv => csv(&scored, &ids),
-        ScoresFormat::Table => table(&scored, &ids),
-    })?;
+    match args.format {
+        ScoresFormat::Json => print(&json(&scored, &ids)),
+        ScoresFormat::Csv => print_unchanged(&csv(&scored, &ids)),
+        ScoresFormat::Table => print(&table(&scored, &ids)),
+    }?;
     Ok(Outcome::Done)
 }
 
@@ -68,11 +70,17 @@ fn csv(scored: &Scored, ids: &[&str]) -> String {
     text
 }
 
+/// A cell of text. One that a spreadsheet would take for a formula begins with an apostrophe, as OWASP advises.
 fn csv_field(text: &str) -> String {
+    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        Cow::from(format!("'{text}"))
+    } else {
+        Cow::from(text)
+    };
     if text.contains(['"', ',', '\r', '\n']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
-        text.to_owned()
+        text.into_owned()
     }
 }
 
@@ -113,6 +121,24 @@ mod tests {
             zero_shot: scores.to_vec(),
             scores: scores.to_vec(),
         }
+    }
+
+    #[test]
+    fn no_cell_of_text_is_a_formula() {
+        let keys = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "1-1"];
+        let cells = keys.map(csv_field);
+        assert_eq!(
+            cells,
+            [
+                "'=1+1",
+                "'+1",
+                "'-1",
+                "'@SUM(A1)",
+                "'\t=1",
+                "\"'\r=1\"",
+                "1-1"
+            ]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use phototag_core::catalog::edit::category_lines;
 use phototag_core::search::{Match, Query, Request};
 use serde_json::json;
 
-use super::{Outcome, open, print, write};
+use super::{Outcome, below, open, print, write};
 use crate::cli::{MINUS, SearchArgs};
 use crate::console::Console;
 use crate::html;
@@ -16,6 +16,7 @@ use crate::html;
 pub fn search(args: SearchArgs, console: &Console) -> Result<Outcome> {
     let place = args.place.of(args.folder, args.exactness.precision());
     let mut collection = open(place, console)?;
+    let like = args.like.map(|photo| below(&collection.base, &photo));
     let (unwanted, wanted): (Vec<&str>, Vec<&str>) = args
         .texts
         .iter()
@@ -27,7 +28,7 @@ pub fn search(args: SearchArgs, console: &Console) -> Result<Outcome> {
             .iter()
             .map(|text| text.trim_start_matches(MINUS).trim())
             .collect(),
-        like: args.like.as_deref(),
+        like: like.as_deref(),
     };
     let query = Query::new(&mut collection, &request)?;
     let found = query.find(&collection, args.top.get(), args.min)?;
@@ -41,14 +42,21 @@ pub fn search(args: SearchArgs, console: &Console) -> Result<Outcome> {
             .collect();
         serde_json::to_string_pretty(&photos)? + "\n"
     } else {
-        describe(&found, &query, &request.wanted, &collection.base)
+        describe(&found, &query, &request.wanted, &collection.base, args.min)
     })?;
     Ok(Outcome::Done)
 }
 
-fn describe(found: &[Match], query: &Query, prompts: &[&str], base: &Path) -> String {
+fn describe(
+    found: &[Match],
+    query: &Query,
+    prompts: &[&str],
+    base: &Path,
+    min: Option<f32>,
+) -> String {
     if found.is_empty() {
-        return "No photo reaches that score; lower --min.\n".to_owned();
+        let least = min.map_or(String::new(), |min| format!(" of {min} or more"));
+        return format!("No photo has a score{least}; lower --min.\n");
     }
     let mut text = String::new();
     for m in found {
@@ -58,9 +66,9 @@ fn describe(found: &[Match], query: &Query, prompts: &[&str], base: &Path) -> St
     let least = found.iter().map(|m| m.as_category).fold(f32::MAX, f32::min);
     if !prompts.is_empty() {
         text += if query.is_more_than_a_category {
-            "\nTo make a category of the texts alone (it will match other photos than these), paste into phototag.toml:\n\n"
+            "\nTo make a category of the text alone (it will match other photos too), paste into phototag.toml:\n\n"
         } else {
-            "\nTo make a category that keeps these photos, paste into phototag.toml:\n\n"
+            "\nTo make this a category, paste into phototag.toml:\n\n"
         };
         text += &category_lines(prompts, least);
     }
@@ -97,7 +105,7 @@ fn page(found: &[Match], texts: &[String], like: Option<&Path>) -> Result<String
         asked: asked.join(", "),
         photos,
     };
-    page.render().context("the page cannot be made")
+    page.render().context("cannot render the page")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use anyhow::Result;
 use phototag_core::tags::{self, Tags};
 use phototag_core::truth::Truth;
 
-use super::{Outcome, embed_quietly, keys, open, print};
+use super::{Outcome, embed_quietly, open, print, warn_of_unknown_photos};
 use crate::cli::TagArgs;
 use crate::console::Console;
 use crate::summary::{Run, Summary};
@@ -27,7 +27,7 @@ pub fn tag(args: TagArgs, console: &Console) -> Result<Outcome> {
     let mut tags = scored.tags(&decider);
     let corrected = truth.overrides.apply(&mut tags);
     if !collection.partial {
-        console.warn_all(&truth.unknown_photos(&keys(&embedded)));
+        warn_of_unknown_photos(&truth, &embedded, console);
     }
 
     let mut tags = collection.named(&tags);

@@ -9,7 +9,7 @@ use phototag_core::statistics::Counts;
 use phototag_core::truth::Truth;
 use phototag_core::{Collection, Scored};
 
-use super::{Outcome, embed_new, keys, open, print};
+use super::{Outcome, embed_new, open, photos, print, warn_of_unknown_photos};
 use crate::cli::TuneArgs;
 use crate::console::Console;
 
@@ -20,10 +20,10 @@ pub fn tune(args: TuneArgs, console: &Console) -> Result<Outcome> {
     let wish = wish(&collection)?;
     let folder = collection.base.display().to_string();
     let embedded = embed_new(&mut collection, console)?;
-    console.warn_all(&truth.unknown_photos(&keys(&embedded)));
+    warn_of_unknown_photos(&truth, &embedded, console);
     let scored = collection.scores(&embedded)?;
     if scored.photos.is_empty() {
-        bail!("{folder}: there are no photos to tune on");
+        bail!("{folder}: no photos found");
     }
     let (before, _) = collection.decider(&scored, false)?;
     let (labels, disagreements) = truth.judged(&scored.tags(&before));
@@ -40,7 +40,7 @@ pub fn tune(args: TuneArgs, console: &Console) -> Result<Outcome> {
         .collect();
     if labelled.is_empty() && args.min_precision.is_some() {
         bail!(
-            "--min-precision needs labels, and no photo here is in labels.json or overrides.json\n\nMark a sample: phototag eval {folder} --sample 60"
+            "--min-precision needs labels, but labels.json and overrides.json name no photo here\n\nTo label a sample, run: phototag eval {folder} --sample 60"
         );
     }
     let plan = Plan::new(
@@ -83,7 +83,7 @@ fn wish(args: &TuneArgs) -> impl FnOnce(&Collection) -> Result<Wish> + use<> {
         let most = catalog.len();
         if !(tags_per_photo > 0.0 && tags_per_photo <= most as f64) {
             bail!(
-                "--target {tags_per_photo} is out of range\n\nIt is a mean over all photos: more than 0, and at most {most}, the number of categories."
+                "--target {tags_per_photo} is out of range\n\nIt is the average number of tags per photo: above 0 and at most {most}, the number of categories."
             );
         }
         Ok(Wish {
@@ -113,19 +113,28 @@ fn changes(collection: &Collection, scored: &Scored, before: &Decider, after: &D
     for (id, category) in catalog.categories() {
         let [photos_before, photos_after] = counts[id.index()];
         text += &format!(
-            "  {:width$}  {:>9.4} -> {:>9.4}  {photos_before:>5} -> {photos_after:>5}\n",
+            "  {:width$}  {:>9} -> {:>9}  {photos_before:>5} -> {photos_after:>5}\n",
             category.label,
-            before.threshold(id),
-            after.threshold(id),
+            shown(before.threshold(id)),
+            shown(after.threshold(id)),
         );
     }
     let n = scored.photos.len() as f64;
     text + &format!(
-        "\nTags a photo: {:.2} -> {:.2}. Photos that change: {changed} of {}.\n",
+        "\nTags per photo: {:.2} -> {:.2}. {changed} of {} change.\n",
         given[0] as f64 / n,
         given[1] as f64 / n,
-        scored.photos.len()
+        photos(scored.photos.len())
     )
+}
+
+/// A threshold with four digits, or "never".
+fn shown(threshold: f64) -> String {
+    if threshold == f64::INFINITY {
+        "never".to_owned()
+    } else {
+        format!("{threshold:.4}")
+    }
 }
 
 /// What labels promise on new photos.
@@ -139,9 +148,9 @@ fn expectations(collection: &Collection, tuned: &Tuned, labelled: usize) -> Stri
             of(counts.f1())
         )
     };
-    let mut text = format!(
-        "Expected on new photos, cross-validated on {labelled} labelled ones, without the fallback:\n"
-    );
+    let labelled = photos(labelled).replace(' ', " labelled ");
+    let mut text =
+        format!("Expected on new photos (cross-validated on {labelled}, without the fallback):\n");
     text += &line("by scores alone", tuned.before);
     text += &line("with labels    ", tuned.after);
     let unlabelled: Vec<&str> = collection

@@ -12,7 +12,7 @@ pub struct Download<'a> {
     console: &'a Console,
     name: String,
     bar: Option<ProgressBar>,
-    /// When the first bytes were told of, and how many were there by then.
+    /// When the first bytes were reported, and how many were there by then.
     start: Option<(Instant, u64)>,
     last_line: Instant,
 }

@@ -5,6 +5,7 @@
 
 mod download;
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::sync::Mutex;
@@ -14,6 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use phototag_core::Warning;
 use phototag_core::progress::{Event, Watch};
 
+use crate::cmd::photos;
 use crate::interrupt;
 
 /// The way to the person at the terminal.
@@ -42,9 +44,8 @@ impl Console {
                     .get_or_insert_with(|| self.progress(total))
                     .set(done),
                 Event::RoundedPrecision { mean, worst } => self.note(&format!(
-                    "This is a large library, so it is embedded in int8, which is exact enough for it: on some of its \
-                     photos, the mean cosine to exact vectors is {mean:.4}, the worst {worst:.4}. To choose \
-                     another precision, use --precision."
+                    "Large library: using int8, which is accurate enough here (cosine to f32 on a sample: mean \
+                     {mean:.4}, worst {worst:.4}). Use --precision to choose another."
                 )),
                 _ => {}
             }
@@ -81,11 +82,12 @@ impl Console {
     fn progress(&self, total: usize) -> Progress<'_> {
         let bar = (!self.quiet && std::io::stderr().is_terminal()).then(|| {
             let style =
-                ProgressStyle::with_template("{bar:30} {pos}/{len} photos  {per_sec}  {eta} left")
+                ProgressStyle::with_template("{bar:30} {pos} of {prefix}  {per_sec}  {eta} left")
                     .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar =
                 ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr())
-                    .with_style(style);
+                    .with_style(style)
+                    .with_prefix(photos(total));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -137,9 +139,9 @@ impl Progress<'_> {
                 let left = seconds / self.done.max(1) as f64
                     * (self.total - self.done.min(self.total)) as f64;
                 self.console.note(&format!(
-                    "{} of {} photos, about {} left",
+                    "{} of {}, about {} left",
                     self.done,
-                    self.total,
+                    photos(self.total),
                     spoken(left)
                 ));
             }
@@ -164,10 +166,31 @@ pub fn error(message: &str) {
 
 fn to_stderr(text: &str) {
     // `eprintln!` would panic if stderr is closed, and there is nowhere left to say so.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", escaped(text));
 }
 
-/// A duration as one would say it.
+/// The text without characters that command a terminal or reorder what it shows: file names and labels may hold them.
+/// They become `\u001b` and the like, which leaves JSON the same JSON. Tabs and ends of lines stay.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    let commands = |c: char| {
+        let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        reorders || (c.is_control() && !matches!(c, '\n' | '\t'))
+    };
+    if !text.contains(commands) {
+        return text.into();
+    }
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if commands(c) {
+            safe += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe.into()
+}
+
+/// A duration with its unit.
 fn spoken(seconds: f64) -> String {
     match seconds.round() as u64 {
         s @ ..120 => format!("{s} s"),
@@ -178,7 +201,16 @@ fn spoken(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::spoken;
+    use super::{escaped, spoken};
+
+    #[test]
+    fn a_terminal_gets_no_commands() {
+        assert_eq!(escaped("Otter 🦦\n\tעברית"), "Otter 🦦\n\tעברית");
+        assert_eq!(
+            escaped("\u{1b}[2J\u{9b}1m\r\u{7f}\u{202e}gpj.\u{2066}"),
+            "\\u001b[2J\\u009b1m\\u000d\\u007f\\u202egpj.\\u2066"
+        );
+    }
 
     #[test]
     fn durations_are_spoken() {

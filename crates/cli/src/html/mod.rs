@@ -44,7 +44,7 @@ pub fn reduced(path: &Path, side: u32) -> Result<Pixels> {
     let photo = read_file(path)
         .map_err(anyhow::Error::from)
         .and_then(|bytes| Ok(photo::decode(&bytes, |w, h| fitted(w, h, side))?))
-        .with_context(|| format!("{}: it cannot be read", path.display()))?;
+        .with_context(|| format!("{}: cannot read the photo", path.display()))?;
     let (width, height) = (photo.pixels.width(), photo.pixels.height());
     let (to_width, to_height) = fitted(width, height, side);
     let whole = RgbImage::from_raw(width, height, photo.pixels.into_rgb());
@@ -53,7 +53,7 @@ pub fn reduced(path: &Path, side: u32) -> Result<Pixels> {
             imageops::resize(&whole, to_width, to_height, imageops::FilterType::Triangle).into_raw()
         })
         .and_then(|rgb| Pixels::new(to_width, to_height, rgb))
-        .with_context(|| format!("{}: it has no pixels", path.display()))
+        .with_context(|| format!("{}: the photo has no pixels", path.display()))
 }
 
 fn fitted(width: u32, height: u32, side: u32) -> (u32, u32) {

@@ -21,11 +21,14 @@ pub fn precision_recall(curve: &[CurvePoint]) -> String {
     )
 }
 
-/// How many photos have which score: those with the tag in truth, and those without.
+/// How many photos have which score: those with the tag in truth, and those without. A threshold that is not
+/// finite is left out.
 pub fn scores(answers: &[(f32, bool)], threshold: f64) -> String {
     let finite = || answers.iter().filter(|(score, _)| score.is_finite());
-    let low = finite().map(|a| f64::from(a.0)).fold(threshold, f64::min);
-    let high = finite().map(|a| f64::from(a.0)).fold(threshold, f64::max);
+    let cut = threshold.is_finite().then_some(threshold);
+    let ends = || finite().map(|a| f64::from(a.0)).chain(cut);
+    let low = ends().fold(f64::INFINITY, f64::min);
+    let high = ends().fold(f64::NEG_INFINITY, f64::max);
     let range = (high - low).max(1e-9);
     let mut bins = [[0_usize; 2]; BINS];
     for &(score, right) in finite() {
@@ -47,11 +50,13 @@ pub fn scores(answers: &[(f32, bool)], threshold: f64) -> String {
             }
         }
     }
-    let cut = (threshold - low) / range * WIDTH;
-    let _ = write!(
-        inside,
-        "<line class=\"cut\" x1=\"{cut:.1}\" x2=\"{cut:.1}\" y1=\"0\" y2=\"{HEIGHT}\"/>"
-    );
+    if let Some(cut) = cut {
+        let x = (cut - low) / range * WIDTH;
+        let _ = write!(
+            inside,
+            "<line class=\"cut\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"0\" y2=\"{HEIGHT}\"/>"
+        );
+    }
     framed("scores", &inside)
 }
 
@@ -76,7 +81,9 @@ mod tests {
             &[(0.5, true)],
             &[(0.1, false), (0.9, true)],
         ] {
-            let text = scores(answers, 0.3) + &precision_recall(&precision_recall_curve(answers));
+            let text = scores(answers, 0.3)
+                + &scores(answers, f64::INFINITY)
+                + &precision_recall(&precision_recall_curve(answers));
             assert!(
                 !text.contains("NaN") && !text.contains("inf") && !text.contains(" x=\"-"),
                 "{text}"

@@ -91,6 +91,12 @@ fn search_finds_subtracts_and_offers_a_category_that_keeps_what_it_shows() {
     let macaws = folder.0.path().join("macaws.webp");
     assert_eq!(found(&["--like", macaws.to_str().unwrap()])[0], "macaws");
     assert_ne!(found(&["an animal", "-a parrot"])[0], "macaws");
+    // A name as search prints it.
+    assert_eq!(found(&["--like", "macaws.webp"])[0], "macaws");
+    let base = folder.0.path().to_str().unwrap();
+    run("explain", Path::new("macaws.webp"), &["--folder", base])
+        .expect(0)
+        .says(&["macaws: wildlife"]);
 
     let page = folder.0.path().join("found.html");
     let shown = folder
@@ -120,7 +126,7 @@ fn search_finds_subtracts_and_offers_a_category_that_keeps_what_it_shows() {
     folder
         .run("search", &["-"])
         .expect(2)
-        .says(&["needs words"]);
+        .says(&["the description is empty"]);
 }
 
 #[test]
@@ -145,7 +151,7 @@ fn tune_edits_thresholds_and_nothing_else() {
     folder
         .run("tune", &["--share", "wildlife=50%"])
         .expect(0)
-        .says(&["Tags a photo"]);
+        .says(&["Tags per photo"]);
     let after = folder.read("phototag.toml");
     let changed: Vec<_> = before
         .lines()
@@ -164,27 +170,64 @@ fn tune_edits_thresholds_and_nothing_else() {
     assert_eq!(folder.read("tags.json").matches("wildlife").count(), 13);
 
     folder.write("labels.json", LABELS);
-    folder
-        .run("tune", &[])
-        .expect(0)
-        .says(&["cross-validated on 10 labelled", "come from scores alone"]);
-    folder.run("tune", &["--precision", "0.95"]).expect(0);
+    folder.run("tune", &[]).expect(0).says(&[
+        "cross-validated on 10 labelled photos",
+        "come from scores alone",
+    ]);
+    let precise = |flag| {
+        folder
+            .run("tune", &["--dry-run", flag, "0.95"])
+            .expect(0)
+            .out
+    };
+    assert_eq!(precise("--min-precision"), precise("--precision"));
+    let help = folder.run("tune", &["--help"]).expect(0).out;
+    assert!(help.contains("--min-precision") && !help.contains("--precision"));
     for (arguments, part) in [
         (
             &["--share", "wildlive=2%"][..],
             "Did you mean \"wildlife\"?",
         ),
-        (&["--share", "wildlife"], "write it as"),
+        (&["--share", "wildlife"], "expected ID=SHARE"),
         (&["--target", "99"], "out of range"),
-        (&["--precision", "2"], "between 0 and 1"),
+        (&["--min-precision", "2"], "must be above 0 and at most 1"),
     ] {
         folder.run("tune", arguments).expect(2).says(&[part]);
     }
     fs::remove_file(folder.0.path().join("labels.json")).unwrap();
     folder
-        .run("tune", &["--precision", "0.9"])
+        .run("tune", &["--min-precision", "0.9"])
         .expect(2)
         .says(&["needs labels", "--sample 60"]);
+}
+
+#[test]
+fn tune_writes_what_tag_reads_whatever_the_target() {
+    let folder = Folder::tagged();
+    run("init", folder.0.path(), &[]).expect(0);
+    let best = folder.read("phototag.toml");
+    let none = best.replace("fallback = \"best\"", "fallback = \"none\"");
+    for catalog in [best, none] {
+        for target in ["0.01", "0.2", "0.9", "1.0", "1.3", "4", "10.9", "11"] {
+            folder.write("phototag.toml", &catalog);
+            let tuned = folder.run("tune", &["--target", target]).expect(0).out;
+            let run = folder.run("tag", &["--json"]).expect(0);
+            let summary: Value = serde_json::from_str(&run.out).unwrap();
+            let promised = format!("-> {:.2}.", summary["tags_per_photo"].as_f64().unwrap());
+            assert!(tuned.contains(&promised), "{target}: {promised}\n{tuned}");
+        }
+    }
+    folder
+        .run("tune", &["--share", "wildlife=0"])
+        .expect(0)
+        .says(&["never"]);
+    assert!(
+        folder
+            .read("phototag.toml")
+            .contains("threshold = \"never\"")
+    );
+    folder.run("tag", &[]).expect(0);
+    assert!(!folder.read("tags.json").contains("wildlife"));
 }
 
 #[test]
@@ -321,7 +364,7 @@ fn corrections_are_learned_used_and_forgotten() {
     folder
         .run("tag", &[])
         .expect(0)
-        .says(&["is not used", "phototag learn"]);
+        .says(&["ignoring what was learned for", "phototag learn"]);
     folder.write("phototag.toml", own);
     folder
         .run("learn", &["--forget"])
@@ -343,9 +386,9 @@ fn bad_labels_are_named() {
         (
             r#"{"nobody": ["wildlife"]}"#,
             2,
-            "there is no photo \"nobody\"",
+            "name a photo that does not exist: \"nobody\"",
         ),
-        ("[1]", 2, "something else than photos with their tags"),
+        ("[1]", 2, "not a tags.json file"),
         (r#"{"macaws": ["wildlife"]}"#, 0, "corrections of 1 photo;"),
         (
             r#"{"macaws": [], "guitarist": []}"#,
@@ -385,7 +428,7 @@ fn bad_labels_are_named() {
     folder
         .run("tune", &[])
         .expect(2)
-        .says(&["labels.json", "the catalog has no category"]);
+        .says(&["labels.json", "no category \"wildlife\" in the catalog"]);
 }
 
 #[test]
@@ -438,7 +481,7 @@ fn a_heatmap_lights_up_where_the_animal_is() {
         ];
         run("explain", &path, &arguments)
             .expect(0)
-            .says(&["where Wildlife is"]);
+            .says(&["heatmap for Wildlife"]);
         let lit = image::open(&heatmap).unwrap().into_rgb8();
         assert_eq!(lit.dimensions(), (900, 600));
         let light = |middle: u32| {
@@ -463,7 +506,7 @@ fn a_heatmap_lights_up_where_the_animal_is() {
     let among = folder.0.path().join("among.png");
     run("explain", &photo, &["--heatmap", among.to_str().unwrap()])
         .expect(2)
-        .says(&["would be taken for one of them"]);
+        .says(&["would be tagged as a photo"]);
     assert!(!among.exists());
     run("explain", &photo, &["--category", "wildlive"])
         .expect(2)
@@ -472,5 +515,38 @@ fn a_heatmap_lights_up_where_the_animal_is() {
     let arguments = ["--category", "bw", "--heatmap", measured.to_str().unwrap()];
     run("explain", &photo, &arguments)
         .expect(2)
-        .says(&["there is no heatmap"]);
+        .says(&["no heatmap"]);
+}
+
+#[test]
+fn explain_follows_the_corrections_that_tag_was_given() {
+    let folder = Folder::tagged();
+    folder.write("mine.json", r#"{"macaws": {"remove": ["wildlife"]}}"#);
+    let mine = folder.0.path().join("mine.json");
+    let photo = folder.0.path().join("macaws.webp");
+    let category = ["--category", "wildlife"];
+    run("explain", &photo, &category)
+        .expect(0)
+        .says(&["macaws: wildlife", "Wildlife: yes"]);
+    let mine = ["--overrides", mine.to_str().unwrap()];
+    run("explain", &photo, &[&category[..], &mine].concat())
+        .expect(0)
+        .says(&["Wildlife: no, by your correction"]);
+}
+
+#[test]
+fn every_command_that_embeds_warns_of_unreadable_photos() {
+    let folder = Folder::tagged();
+    folder.write("labels.json", LABELS);
+    folder.write("broken.jpg", "not a photo");
+    for command in ["scores", "eval", "tune", "learn"] {
+        let run = folder.run(command, &[]).expect(0);
+        assert!(
+            run.err.contains("warning: ") && run.err.contains("broken.jpg: "),
+            "{command}: {}",
+            run.err
+        );
+        let run = folder.run(command, &["--quiet"]).expect(0);
+        assert_eq!(run.err, "", "{command}");
+    }
 }

@@ -270,9 +270,12 @@ impl Sandbox {
             true => line.replace('\\', "/"),
             false => line.to_owned(),
         };
+        // Progress is printed only where the machine is slow.
+        let is_progress = |line: &&str| line.contains(", about ") && line.ends_with(" left");
         printed
             .trim_end()
             .lines()
+            .filter(|line| !is_progress(line))
             .map(|line| slashes(line.trim_end()))
             .collect()
     }

@@ -4,8 +4,12 @@
 
 mod deciding;
 mod guide;
+#[cfg(unix)]
+mod interrupt;
 mod model;
 mod program;
 mod run;
 #[path = "../../../clip/tests/hub/server.rs"]
 mod server;
+#[cfg(unix)]
+mod system;

@@ -1,6 +1,6 @@
 //! `phototag model` and names of models, from outside, against a hub on this machine.
 //!
-//! The repository that the hub serves is the model in the box, which is an ordinary ONNX folder.
+//! The repository that the hub serves is the built-in model, which is an ordinary ONNX folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -127,7 +127,7 @@ fn a_pulled_model_is_found_by_its_name_and_gives_its_vectors() {
     assert!(place.trim_end().ends_with(&snapshot), "{place}");
     assert!(
         user.says(&["model", "pull", "owner/name"])
-            .contains("is installed already")
+            .contains("is already installed")
     );
 
     let asked = server.requests().len();
@@ -141,7 +141,7 @@ fn a_pulled_model_is_found_by_its_name_and_gives_its_vectors() {
     user.says(&["model", "remove", "owner/name", "--yes"]);
     assert!(
         user.refuses(&["embed", "--text", "x", "--model", "owner/name"])
-            .contains("not installed")
+            .contains("neither an installed model nor a folder")
     );
 }
 
@@ -195,7 +195,7 @@ fn an_imported_model_has_its_own_place_and_goes_without_a_question() {
     assert!(user.says(&["model", "list"]).contains("mine"));
     assert!(
         user.refuses(&["model", "import", "my model", "--name", "mine"])
-            .contains("already")
+            .contains("a model with this name exists")
     );
 
     user.says(&["model", "remove", "mine"]);
@@ -203,7 +203,7 @@ fn an_imported_model_has_its_own_place_and_goes_without_a_question() {
     copy(Path::new(STARTER), &user.path("own/theirs"));
     assert!(
         user.refuses(&["model", "remove", "theirs"])
-            .contains("left alone")
+            .contains("not deleted, because")
     );
     assert!(user.path("own/theirs/config.json").exists());
 }
@@ -299,7 +299,7 @@ fn what_the_hub_refuses_ends_with_2_and_one_clear_message() {
     assert!(error.contains("announced checksum"), "{error}");
     assert!(
         user.refuses(&["model", "where", "owner/name"])
-            .contains("not installed")
+            .contains("neither an installed model nor a folder")
     );
 }
 
@@ -396,7 +396,7 @@ fn kernels_can_be_forced_and_a_wrong_name_says_what_there_is() {
         numbers.map(|x| x.as_f64().unwrap()).collect::<Vec<f64>>()
     };
     let list = user.says(&["model", "list"]);
-    let used = list.split("in use here: ").nth(1).unwrap();
+    let used = list.split("on this machine: ").nth(1).unwrap();
     let used = used.split(' ').next().unwrap();
     let pairs = vector("portable").into_iter().zip(vector(used));
     let cosine: f64 = pairs.map(|(a, b)| a * b).sum();
@@ -472,7 +472,7 @@ fn a_checked_model_is_computed_as_exactly_as_it_needs() {
     assert_ne!(vector(&[]), int8);
 
     let few = user.refuses(&["model", "check", "tiny", &photo]);
-    assert!(few.contains("to judge a model takes 8"), "{few}");
+    assert!(few.contains("needs at least 8"), "{few}");
     let starter = user.refuses(&["model", "check", "starter", PHOTOS]);
     assert!(starter.contains("there is nothing to check"), "{starter}");
 }

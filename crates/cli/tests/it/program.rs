@@ -3,83 +3,13 @@
 //! Each test works in a folder of its own and compares what a user would see: tags.json, the summary,
 //! the message, the exit code.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::run::Run;
-
-const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/photos");
-const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/tests/photos");
-
-/// A photo folder that goes away with the test.
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    /// With three photos that the built-in catalog tags as bw + portrait, wildlife and winter.
-    fn with_photos() -> Self {
-        let folder = Self::new();
-        folder.copy(EXAMPLES, "guitarist.jpg", "1.jpg");
-        folder.copy(EXAMPLES, "macaws.webp", "2.webp");
-        folder.copy(EXAMPLES, "half-dome-night.jpg", "10.jpg");
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
-    fn copy(&self, from: &str, photo: &str, name: &str) {
-        self.write(name, fs::read(Path::new(from).join(photo)).unwrap());
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_default()
-    }
-
-    fn tags(&self) -> BTreeMap<String, Vec<String>> {
-        serde_json::from_str(&self.read("tags.json")).unwrap()
-    }
-
-    /// `phototag COMMAND FOLDER ARGUMENTS`, in the folder's own place.
-    fn run(&self, command: &str, arguments: &[&str]) -> Run {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
-        program.arg(command).arg(self.0.path()).args(arguments);
-        Run::of(program.stdin(Stdio::null()).output().unwrap())
-    }
-
-    /// `phototag tag FOLDER --json ARGUMENTS`, which has to end well.
-    fn tag(&self, arguments: &[&str]) -> Value {
-        let run = self.run("tag", &[&["--json"], arguments].concat());
-        serde_json::from_str(&run.expect(0).out).unwrap()
-    }
-}
-
-impl Run {
-    /// Ends with a usage error that says all of this.
-    #[track_caller]
-    fn refused(self, parts: &[&str]) -> Self {
-        let run = self.expect(2);
-        for part in parts {
-            assert!(run.err.contains(part), "{part:?} is not in:\n{}", run.err);
-        }
-        run
-    }
-}
+use crate::run::{EXAMPLES, Folder, PHOTOS, Run};
 
 #[test]
 fn the_example_photos_get_their_tags() {
@@ -94,10 +24,10 @@ fn the_example_photos_get_their_tags() {
         include_str!("../examples-tags.json")
     );
     for part in [
-        "Tagged 26 photos: 26 new, 0 kept",
+        "Tagged 26 photos: 26 new, 0 already indexed",
         "🐾\tWildlife",
-        "1.31 tags a photo",
-        "photos a second",
+        "1.31 tags per photo",
+        "photos per second",
         &out,
         "Next: phototag init",
     ] {
@@ -124,7 +54,7 @@ fn quiet_says_nothing_on_the_way() {
             .run("tag", &[])
             .expect(0)
             .err
-            .contains("there is no photo \"nobody\"")
+            .contains("name a photo that does not exist: \"nobody\"")
     );
     assert_eq!(
         folder
@@ -195,7 +125,7 @@ fn init_writes_the_builtin_catalog_once() {
     folder.write("phototag.toml", "mine");
     folder
         .run("init", &[])
-        .refused(&["there is a catalog already", "--force"]);
+        .refused(&["phototag.toml: already exists", "--force"]);
     assert_eq!(folder.read("phototag.toml"), "mine");
     folder.run("init", &["--force"]).expect(0);
     assert!(folder.read("phototag.toml").contains("[[category]]"));
@@ -334,7 +264,12 @@ fn keys_collide_or_do_not() {
     folder.copy(EXAMPLES, "astronaut.jpg", "more/2.jpg");
     folder
         .run("tag", &[])
-        .refused(&["2.webp", "2.jpg", "both would be \"2\"", "--key name"]);
+        .refused(&["2.webp", "2.jpg", "both would be named \"2\"", "--key name"]);
+    folder.copy(EXAMPLES, "astronaut.jpg", "more/1.jpg");
+    folder
+        .run("tag", &[])
+        .refused(&["1.jpg", "(2 names are used more than once)"]);
+    fs::remove_file(folder.path("more/1.jpg")).unwrap();
     folder.tag(&["--key", "name"]);
     assert!(folder.tags().contains_key("2.webp") && folder.tags().contains_key("2.jpg"));
     folder.tag(&["--key", "path"]);
@@ -343,10 +278,35 @@ fn keys_collide_or_do_not() {
     fs::remove_file(folder.path("more/2.jpg")).unwrap();
     let run = folder.run("tag", &[]).expect(0);
     assert!(
-        run.out.contains("1.CR3: Canon CR3 is not supported yet"),
+        run.out.contains("1.CR3: Canon CR3, with its JPEG"),
         "{}",
         run.out
     );
+}
+
+#[test]
+fn this_folder_is_tagged_and_a_path_suggests_the_command() {
+    let folder = Folder::with_photos();
+    let program = |arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
+        program.args(arguments).current_dir(folder.0.path());
+        Run::of(program.output().unwrap())
+    };
+    program(&["."]).refused(&[".: not a command", "phototag tag ."]);
+    program(&["1.jpg"]).refused(&["phototag tag 1.jpg"]);
+    program(&["tga"]).refused(&["unrecognized subcommand", "tag"]);
+    program(&["tag"]).expect(0);
+    assert_eq!(folder.tags().len(), 3);
+}
+
+#[test]
+fn photos_without_a_tag_are_counted_and_a_wrong_name_suggests_the_right_one() {
+    let folder = Folder::with_photos();
+    folder.write("overrides.json", r#"{"2.webp": ["urban"], "1": []}"#);
+    let run = folder.run("tag", &[]).expect(0);
+    assert!(run.out.contains("1 photo without a tag"), "{}", run.out);
+    assert!(run.err.contains("did you mean \"2\"?"), "{}", run.err);
+    assert_eq!(folder.tag(&[])["untagged"], 1);
 }
 
 #[test]
@@ -400,8 +360,8 @@ fn unreadable_photos_are_reported_and_stop_nothing() {
         "Tagged 4 photos",
         "text.jpg: not a photo",
         "empty.png: the file is empty",
-        "cut.jpg: the file is cut short",
-        "bomb.png: it claims",
+        "cut.jpg: the file is truncated",
+        "bomb.png: 60000 x 60000 pixels is more than",
     ] {
         assert!(run.out.contains(part), "{part:?} is not in:\n{}", run.out);
     }
@@ -456,7 +416,7 @@ fn several_folders_share_the_first_ones_files() {
 fn odd_folders() {
     let folder = Folder::new();
     let run = folder.run("tag", &[]).expect(0);
-    assert!(run.out.contains("No photos in"), "{}", run.out);
+    assert!(run.out.contains("No photos found in"), "{}", run.out);
     assert!(!folder.path("tags.json").exists());
     let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
     Run::of(
@@ -492,7 +452,7 @@ fn catalogs_with_faults_name_file_line_and_word() {
             "empty",
         ),
         (
-            "[[category]]\nid = \"a\"\nprompts = [\"x\"]\nthreshold = 7\n",
+            "[[category]]\nid = \"a\"\nprompts = [\"x\"]\nthreshold = 70\n",
             "phototag.toml:4:",
             "out of range",
         ),
@@ -505,7 +465,7 @@ fn catalogs_with_faults_name_file_line_and_word() {
     folder.write("phototag.toml", b"\xff\xfe");
     folder
         .run("tag", &[])
-        .refused(&["phototag.toml: the catalog cannot be read"]);
+        .refused(&["phototag.toml: cannot read the catalog"]);
     assert!(!folder.path("tags.json").exists());
 }
 
@@ -543,9 +503,10 @@ fn an_index_that_cannot_serve() {
     bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
     let _ = fs::remove_file(folder.path(".phototag/index.sqlite-wal"));
     folder.write(index, &bytes);
-    folder
-        .run("tag", &[])
-        .refused(&["from a later version of phototag (99", "Update phototag"]);
+    folder.run("tag", &[]).refused(&[
+        "by a newer version of phototag (index version 99",
+        "Update phototag",
+    ]);
 
     folder.write(
         index,
@@ -563,7 +524,7 @@ fn an_index_that_cannot_serve() {
     let notes = folder.path("notes.txt").display().to_string();
     folder
         .run("tag", &["--index", &notes])
-        .refused(&["not an index"]);
+        .refused(&["not a phototag index"]);
     assert!(folder.read("notes.txt").starts_with("a text"));
 }
 
@@ -602,198 +563,17 @@ fn odd_names_come_out_right() {
     assert_eq!(folder.tags().into_keys().collect::<Vec<_>>(), names);
 }
 
-#[cfg(unix)]
-mod unix {
-    use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::PermissionsExt;
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_name_that_is_not_utf8_is_reported() {
-        let folder = Folder::with_photos();
-        let name = std::ffi::OsStr::from_bytes(b"caf\xe9.jpg");
-        // Some file systems refuse such names, and then there is nothing to report.
-        if fs::copy(
-            Path::new(EXAMPLES).join("astronaut.jpg"),
-            folder.0.path().join(name),
-        )
-        .is_ok()
-        {
-            let run = folder.run("tag", &[]).expect(0);
-            assert!(run.out.contains("is not valid UTF-8"), "{}", run.out);
-        }
-    }
-
-    #[test]
-    fn a_photo_folder_that_cannot_be_written() {
-        let (folder, elsewhere) = (Folder::with_photos(), Folder::new());
-        let permit =
-            |mode| fs::set_permissions(folder.0.path(), fs::Permissions::from_mode(mode)).unwrap();
-        permit(0o555);
-        if fs::write(folder.path("probe"), "").is_ok() {
-            println!("skipped: permissions do not bind this user");
-            return permit(0o755);
-        }
-        folder.run("tag", &[]).refused(&["--index FILE"]);
-        let index = elsewhere.path("index.sqlite").display().to_string();
-        folder
-            .run("tag", &["--index", &index])
-            .refused(&["tags.json: cannot be written"]);
-        let out = elsewhere.path("tags.json").display().to_string();
-        folder.tag(&["--index", &index, "--out", &out]);
-        assert_eq!(elsewhere.tags().len(), 3);
-        permit(0o755);
-    }
-
-    /// A limit on file sizes, as near to a full disk as a test comes without a disk of its own.
-    #[test]
-    fn a_full_disk_leaves_tags_json_whole() {
-        let folder = Folder::with_photos();
-        folder.tag(&[]);
-        // Longer than the limit, so that the new file cannot be written whole.
-        let long: Vec<String> = (0..200)
-            .map(|number| format!("  \"missing-{number}\": [\"bw\"]"))
-            .collect();
-        let old = format!("{{\n{}\n}}\n", long.join(",\n"));
-        folder.write("tags.json", &old);
-        let command = format!(
-            "ulimit -f 0; exec '{}' tag '{}'",
-            env!("CARGO_BIN_EXE_phototag"),
-            folder.0.path().display()
-        );
-        let run = Run::of(Command::new("sh").args(["-c", &command]).output().unwrap());
-        assert_ne!(run.code, Some(0), "{}", run.out);
-        assert_eq!(folder.read("tags.json"), old);
-        folder.tag(&[]);
-        assert_eq!(folder.tags().len(), 3);
-    }
-
-    #[test]
-    fn link_loops_are_survived() {
-        let folder = Folder::with_photos();
-        std::os::unix::fs::symlink(folder.0.path(), folder.path("loop")).unwrap();
-        assert_eq!(folder.tag(&[])["photos"], 3);
-    }
-
-    #[test]
-    fn a_closed_pipe_is_no_error() {
-        let folder = Folder::with_photos();
-        let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
-        let mut run = program
-            .arg("tag")
-            .arg(folder.0.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        drop(run.stdout.take());
-        Run::of(run.wait_with_output().unwrap()).expect(0);
-    }
-
-    /// Photos of many different contents: bytes after a JPEG's end are nobody's business.
-    fn many(folder: &Folder, count: usize) {
-        let photo = fs::read(Path::new(EXAMPLES).join("astronaut.jpg")).unwrap();
-        for number in 0..count {
-            folder.write(
-                &format!("{number}.jpg"),
-                [&photo[..], number.to_string().as_bytes()].concat(),
-            );
-        }
-    }
-
-    fn start(folder: &Folder) -> std::process::Child {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
-        program
-            .arg("tag")
-            .arg(folder.0.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    }
-
-    #[test]
-    fn an_interrupt_keeps_what_was_embedded() {
-        let folder = Folder::new();
-        many(&folder, 80);
-        let run = start(&folder);
-        // Long enough to have begun on most machines; the test holds at whatever moment it strikes.
-        std::thread::sleep(Duration::from_secs(2));
-        let interrupted = Command::new("kill")
-            .args(["-INT", &run.id().to_string()])
-            .status()
-            .unwrap()
-            .success();
-        let run = Run::of(run.wait_with_output().unwrap());
-        if !interrupted || run.code == Some(0) {
-            return;
-        }
-        let run = run.expect(130);
-        assert!(run.err.contains("Stopped."), "{}", run.err);
-        assert!(!folder.path("tags.json").exists());
-        let summary = folder.tag(&[]);
-        assert_eq!(summary["tagged"], 80);
-        assert!(summary["kept"].as_u64().unwrap() > 0, "{summary}");
-    }
-
-    #[test]
-    fn a_killed_run_leaves_tags_json_whole() {
-        let folder = Folder::with_photos();
-        folder.tag(&[]);
-        let old = folder.read("tags.json");
-        folder.write("overrides.json", r#"{"1": ["urban"]}"#);
-        for wait in [0, 5, 10, 15, 20, 30, 40, 60, 80] {
-            let mut run = start(&folder);
-            std::thread::sleep(Duration::from_millis(wait));
-            let _ = run.kill();
-            run.wait().unwrap();
-            let now = folder.read("tags.json");
-            let new = old.replace("\"1\": [\"bw\", \"portrait\"]", "\"1\": [\"urban\"]");
-            assert!(now == old || now == new, "{now}");
-        }
-        folder.tag(&[]);
-        assert_eq!(folder.tags()["1"], ["urban"]);
-    }
-}
-
 #[test]
 fn a_calibration_from_the_collection_alone_is_said_to_be_so() {
     const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../clip/tests/fixtures/siglip");
     let folder = Folder::with_photos();
     for _ in 0..2 {
         let run = folder.run("tag", &["--model", CLIP]).expect(0);
-        let said = "come from 3 photos of this collection alone, since the model has no reference \
-                    images: too few to be steady.";
+        let said =
+            "based on 3 photos only, because this model has no reference images; expect them";
         assert!(run.out.contains(said), "{}", run.out);
     }
     let alone = |arguments: &[&str]| folder.tag(arguments)["calibration"]["alone"].clone();
     assert_eq!(alone(&["--model", CLIP]), true);
     assert_eq!(alone(&["--model", "starter"]), false);
-}
-
-/// Whoever read stderr has gone, as with `phototag tag ... 2>&1 | head -1`.
-#[test]
-#[cfg(unix)]
-fn nobody_reading_stderr_changes_nothing() {
-    let folder = Folder::with_photos();
-    folder.copy(PHOTOS, "truncated.png", "broken.png");
-    let ends_with = |arguments: &[&str]| {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_phototag"));
-        program.args(arguments).current_dir(folder.0.path());
-        let mut child = program
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        drop(child.stderr.take());
-        child.wait().unwrap().code()
-    };
-    assert_eq!(ends_with(&["tag", "."]), Some(0));
-    assert_eq!(ends_with(&["tag", ".", "--strict"]), Some(1));
-    assert_eq!(ends_with(&["tag", "no-such-folder"]), Some(2));
-    assert_eq!(ends_with(&["tag", "--no-such-flag"]), Some(2));
-    assert_eq!(folder.tags().len(), 3);
 }

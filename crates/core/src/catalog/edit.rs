@@ -2,11 +2,12 @@
 //! included.
 
 use anyhow::{Context, Result};
-use toml_edit::{DocumentMut, Item, TableLike, value};
+use toml_edit::{DocumentMut, Item, TableLike, Value, value};
 
-/// The text with these thresholds by category id. The text has been read as a catalog before.
+/// The text with these thresholds by category id; infinity is written "never". The text has been read as a catalog
+/// before.
 pub fn with_thresholds(text: &str, thresholds: &[(&str, f64)]) -> Result<String> {
-    let mut document: DocumentMut = text.parse().context("the catalog cannot be edited")?;
+    let mut document: DocumentMut = text.parse().context("cannot edit the catalog")?;
     let Some(categories) = document.get_mut("category") else {
         return Ok(text.to_owned());
     };
@@ -15,14 +16,19 @@ pub fn with_thresholds(text: &str, thresholds: &[(&str, f64)]) -> Result<String>
         let Some(&(_, threshold)) = thresholds.iter().find(|(named, _)| Some(*named) == id) else {
             return;
         };
+        let new = if threshold == f64::INFINITY {
+            Value::from("never")
+        } else {
+            Value::from(threshold)
+        };
         match table.get_mut("threshold").and_then(Item::as_value_mut) {
             Some(old) => {
                 let decor = old.decor().clone();
-                *old = threshold.into();
+                *old = new;
                 *old.decor_mut() = decor;
             }
             None => {
-                table.insert("threshold", value(threshold));
+                table.insert("threshold", value(new));
             }
         }
     };
@@ -39,7 +45,7 @@ pub fn with_thresholds(text: &str, thresholds: &[(&str, f64)]) -> Result<String>
     Ok(document.to_string())
 }
 
-/// Words that say nothing of what is in a photo.
+/// Words that do not describe what is in a photo.
 const FILLERS: &[&str] = &[
     "",
     "a",
@@ -55,7 +61,7 @@ const FILLERS: &[&str] = &[
 /// A `[[category]]` with these prompts that keeps every photo which scores at least `least`, to paste into a
 /// catalog. Its id is made of the first prompt's words.
 pub fn category_lines(prompts: &[&str], least: f32) -> String {
-    let quoted = |text: &str| toml_edit::Value::from(text).to_string();
+    let quoted = |text: &str| Value::from(text).to_string();
     let first = prompts.first().copied().unwrap_or_default();
     let words: Vec<String> = first
         .split(|c: char| !c.is_alphanumeric())
@@ -101,6 +107,11 @@ mod tests {
     #[test]
     fn every_way_to_write_a_category_and_comments_beside_it() {
         let text = "# top\n[[category]] # here\nid = \"a\"\nprompts = [\"x\"] # why\n\n[[category]]\nthreshold = 0.5    # by hand\nid = \"b\"\nprompts = [\"y\"]\n";
+        let never = with_thresholds(text, &[("b", f64::INFINITY)]).unwrap();
+        assert!(
+            never.contains("threshold = \"never\"    # by hand\n"),
+            "{never}"
+        );
         let edited = with_thresholds(text, &[("a", 0.125), ("b", -0.25)]).unwrap();
         assert!(
             edited.contains("threshold = -0.25    # by hand\n"),

@@ -1,4 +1,4 @@
-//! `[gallery]`: what the owner wants their pages to say. Files are named relative to the catalog.
+//! `[gallery]`: texts, address and files for the owner's pages. Files are named relative to the catalog.
 
 use toml::de::DeTable;
 
@@ -13,7 +13,7 @@ pub struct Gallery {
     pub footer: Option<String>,
     /// Where the gallery will be, ending with `/`: feeds and link previews need whole addresses.
     pub url: Option<String>,
-    /// What search engines are told.
+    /// Instructions for search engines, for example "noindex".
     pub robots: Option<String>,
     /// A stylesheet that comes after ours.
     pub css: Option<String>,
@@ -47,8 +47,8 @@ pub(super) fn gallery(root: &DeTable) -> Found<Gallery> {
             if !(url.starts_with("https://") || url.starts_with("http://")) {
                 return Err(Fault::at(
                     value.span(),
-                    format!("url = {url:?} is no address"),
-                    "Write where the gallery will be, for example: url = \"https://example.org/photos/\"",
+                    format!("url = {url:?} is not a web address"),
+                    "Use the address the gallery will have, for example: url = \"https://example.org/photos/\"",
                 ));
             }
             Some(format!("{}/", url.trim_end_matches('/')))

@@ -8,7 +8,7 @@ mod gallery;
 mod read;
 mod strict;
 
-use std::ops::Index;
+use std::ops::{Index, RangeInclusive};
 use std::path::Path;
 
 use anyhow::Context;
@@ -34,7 +34,7 @@ pub struct Catalog {
     pub tagging: Tagging,
     /// `[photos] exclude`: matched against paths below the photo folder, written with `/`.
     pub exclude: GlobSet,
-    /// What the pages say.
+    /// Texts, address and files of the gallery.
     pub gallery: Gallery,
     /// At least one, ids unique.
     categories: Vec<Category>,
@@ -113,6 +113,26 @@ pub enum Threshold {
     Auto,
     /// This raw score.
     Fixed(f32),
+    /// From none: only a correction gives a photo the tag.
+    Never,
+}
+
+impl Threshold {
+    /// A prompted category's threshold as a number. Similarities lie between -1 and 1; learned heads, and thresholds
+    /// that only rank photos for the fallback, can lie outside.
+    pub const PROMPTED: RangeInclusive<f64> = -10.0..=10.0;
+
+    /// A measured category's threshold as a number.
+    pub const MEASURED: RangeInclusive<f64> = 0.0..=1.0;
+
+    /// A number as a threshold; infinity is [`Never`](Self::Never).
+    pub(crate) fn of(number: f64) -> Self {
+        if number == f64::INFINITY {
+            Self::Never
+        } else {
+            Self::Fixed(number as f32)
+        }
+    }
 }
 
 impl Category {
@@ -125,7 +145,7 @@ impl Category {
 /// A catalog's text.
 pub fn text(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path)
-        .with_context(|| format!("{}: the catalog cannot be read", path.display()))
+        .with_context(|| format!("{}: cannot read the catalog", path.display()))
 }
 
 impl Catalog {
@@ -167,10 +187,10 @@ impl Catalog {
                 Some(nearest) => format!("Did you mean {nearest:?}?"),
                 None => {
                     let ids: Vec<_> = self.categories.iter().map(|c| c.id.as_str()).collect();
-                    format!("The catalog has: {}.", ids.join(", "))
+                    format!("Its categories are: {}.", ids.join(", "))
                 }
             };
-            anyhow::anyhow!("the catalog has no category {name:?}\n\n{way_out}")
+            anyhow::anyhow!("no category {name:?} in the catalog\n\n{way_out}")
         })
     }
 
@@ -196,6 +216,7 @@ impl Catalog {
             add(&match category.threshold {
                 Threshold::Auto => "Auto".to_owned(),
                 Threshold::Fixed(threshold) => format!("Fixed({threshold:?})"),
+                Threshold::Never => "Never".to_owned(),
             });
             match &category.definition {
                 Definition::Measure(measure) => add(measure.name),
@@ -247,10 +268,33 @@ mod tests {
             Catalog::parse(&text, "test").unwrap().fingerprint()
         };
         assert_eq!(with("\"Landscape\"", "\"Views\""), base);
-        assert_eq!(with("# What to leave out", "# Leave out"), base);
+        assert_eq!(with("# Files to leave out", "# Leave out"), base);
         assert_ne!(with("a wildlife photo", "a photo of wildlife"), base);
         assert_ne!(with("tags_per_photo = 1.3", "tags_per_photo = 1.5"), base);
         assert_ne!(with("]\nthreshold = \"auto\"", "]\nthreshold = 0.2"), base);
+        assert_ne!(
+            with("]\nthreshold = \"auto\"", "]\nthreshold = \"never\""),
+            base
+        );
         assert_ne!(with("fallback = \"best\"", "fallback = \"none\""), base);
+    }
+
+    /// A changed fingerprint recalibrates every collection: this value is in users' indexes.
+    #[test]
+    fn the_fingerprint_of_a_catalog_never_changes() {
+        let text = "[tagging]\ntags_per_photo = 1.25\nfallback = \"none\"\n\
+            [[category]]\nid = \"a\"\nprompts = [\"x\", \"y\"]\n\
+            [[category]]\nid = \"b\"\nprompts = [\"z\"]\nthreshold = 0.125\n\
+            [[category]]\nid = \"c\"\nmeasure = \"monochrome\"\n";
+        let none = Catalog::parse(text, "t").unwrap().fingerprint();
+        let best = text.replace("none", "best");
+        let best = Catalog::parse(&best, "t").unwrap().fingerprint();
+        assert_eq!(
+            [none, best],
+            [
+                "b9b058532bc3f129ddbabb917d72cdb8a676474500d2f63032b84788cca02864",
+                "2a670b0eaf9cb24e1794db131590acbbe151b57ee43dd55cf488894f2880f85c"
+            ]
+        );
     }
 }

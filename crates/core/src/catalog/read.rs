@@ -57,7 +57,7 @@ fn tagging(root: &DeTable, categories: usize) -> Found<Tagging> {
                 value.span(),
                 format!("tags_per_photo = {wanted} is out of range"),
                 format!(
-                    "It is a mean over all photos: over 0, and at most {categories}, the number of categories."
+                    "It is the average number of tags per photo: above 0 and at most {categories}, the number of categories."
                 ),
             ));
         }
@@ -70,8 +70,8 @@ fn tagging(root: &DeTable, categories: usize) -> Found<Tagging> {
             other => {
                 return Err(Fault::at(
                     value.span(),
-                    format!("fallback = {other:?} is not known"),
-                    "\"best\" gives a photo that reaches no threshold its best category, \"none\" leaves it without a tag.",
+                    format!("unknown fallback {other:?}"),
+                    "Use \"best\" to give a photo without a fitting category its closest one, or \"none\" to leave it untagged.",
                 ));
             }
         };
@@ -83,18 +83,15 @@ fn categories(root: &DeTable) -> Found<Vec<Category>> {
     let missing = || {
         Fault::at(
             0..0,
-            "there is no [[category]]",
+            "no [[category]] found",
             "A catalog needs at least one; `phototag init` writes an example.",
         )
     };
     let list = root.get("category").ok_or_else(missing)?;
-    let tables = list.get_ref().as_array().ok_or_else(|| {
-        Fault::at(
-            list.span(),
-            "a category is written [[category]], in double brackets",
-            "",
-        )
-    })?;
+    let tables = list
+        .get_ref()
+        .as_array()
+        .ok_or_else(|| Fault::at(list.span(), "write [[category]] with double brackets", ""))?;
     let mut categories: Vec<Category> = Vec::new();
     for value in tables {
         let (category, id_place) = category(value)?;
@@ -102,7 +99,7 @@ fn categories(root: &DeTable) -> Found<Vec<Category>> {
             return Err(Fault::at(
                 id_place,
                 format!("the id {:?} is used twice", category.id),
-                "Each category needs an id of its own.",
+                "Ids must be unique.",
             ));
         }
         categories.push(category);
@@ -153,7 +150,7 @@ fn category(value: &Value) -> Found<(Category, Range<usize>)> {
             return Err(Fault::at(
                 id_value.span(),
                 format!("{id:?} has no prompts"),
-                "Describe it, for example: prompts = [\"a photograph of an animal or bird\"]",
+                "Add some, for example: prompts = [\"a photograph of an animal or bird\"]",
             ));
         }
     };
@@ -182,8 +179,8 @@ fn prompts(value: &Value, id: &str) -> Found<Vec<String>> {
         if prompt.trim().is_empty() {
             return Err(Fault::at(
                 place.clone(),
-                format!("{id:?} has a prompt without words"),
-                "Describe the category, or take the line out.",
+                format!("{id:?} has an empty prompt"),
+                "Write a description, or remove it.",
             ));
         }
     }
@@ -206,8 +203,8 @@ fn measure(value: &Value) -> Found<Definition> {
                 .collect();
             Fault::at(
                 value.span(),
-                format!("there is no measure {name:?}"),
-                format!("There is {}.", known.join("; ")),
+                format!("unknown measure {name:?}"),
+                format!("Available: {}.", known.join("; ")),
             )
         })
 }
@@ -216,24 +213,25 @@ fn threshold(value: &Value, definition: &Definition) -> Found<Threshold> {
     if let Some(word) = value.get_ref().as_str() {
         return match word {
             "auto" => Ok(Threshold::Auto),
+            "never" => Ok(Threshold::Never),
             _ => Err(Fault::at(
                 value.span(),
-                format!("threshold = {word:?} is not known"),
-                "Write \"auto\", or a number.",
+                format!("invalid threshold {word:?}"),
+                "Use \"auto\", \"never\" or a number.",
             )),
         };
     }
     let cut = number(value)?;
     let range = match definition {
-        Definition::Prompts(_) => -1.0..=1.0,
-        Definition::Measure(_) => 0.0..=1.0,
+        Definition::Prompts(_) => Threshold::PROMPTED,
+        Definition::Measure(_) => Threshold::MEASURED,
     };
     if !range.contains(&cut) {
         return Err(Fault::at(
             value.span(),
             format!("threshold = {cut} is out of range"),
             format!(
-                "It lies between {} and {}, on the scale that `phototag scores` prints.",
+                "Use a number between {} and {}, on the scale of `phototag scores`.",
                 range.start(),
                 range.end()
             ),
@@ -251,7 +249,7 @@ fn globs(value: &Value) -> Found<GlobSet> {
             .map_err(|error| {
                 Fault::at(
                     place.clone(),
-                    format!("{pattern:?} is not a pattern: {}", error.kind()),
+                    format!("{pattern:?} is not a valid pattern: {}", error.kind()),
                     "For example: \"drafts/**\" or \"**/*-print.jpg\"",
                 )
             })?;
@@ -297,17 +295,17 @@ mod tests {
             ),
             (
                 "[tagging]\ntags_per_photo = nan\n",
-                ":2: expected an ordinary decimal number",
+                ":2: expected a decimal number",
                 "",
             ),
             (
                 "[tagging]\nfallback = \"first\"\n",
-                ":2: fallback = \"first\" is not known",
+                ":2: unknown fallback \"first\"",
                 "\"none\"",
             ),
             (
                 "[photos]\nexclude = [\"a[\"]\n",
-                ":2: \"a[\" is not a pattern",
+                ":2: \"a[\" is not a valid pattern",
                 "drafts",
             ),
             (
@@ -322,7 +320,7 @@ mod tests {
             ),
             (
                 "[gallery]\nurl = \"photos\"\n",
-                ":2: url = \"photos\" is no address",
+                ":2: url = \"photos\" is not a web address",
                 "https://",
             ),
             (
@@ -350,7 +348,7 @@ mod tests {
                 "the id \"a\" is used twice",
             ),
             ("id = \"b\"\nprompts = []", "the prompts of \"b\" are empty"),
-            ("id = \"b\"\nprompts = [\" \"]", "a prompt without words"),
+            ("id = \"b\"\nprompts = [\" \"]", "an empty prompt"),
             ("id = \"b\"", "\"b\" has no prompts"),
             ("prompts = [\"x\"]", "this category has no id"),
             (
@@ -363,15 +361,15 @@ mod tests {
             ),
             (
                 "id = \"b\"\nmeasure = \"monocrome\"",
-                "There is \"monochrome\": black and white",
+                "Available: \"monochrome\": black and white",
             ),
             (
-                "id = \"b\"\nprompts = [\"x\"]\nthreshold = 1.5",
-                "threshold = 1.5 is out of range",
+                "id = \"b\"\nprompts = [\"x\"]\nthreshold = 15",
+                "threshold = 15 is out of range",
             ),
             (
                 "id = \"b\"\nprompts = [\"x\"]\nthreshold = \"low\"",
-                "\"auto\", or a number",
+                "\"auto\", \"never\" or a number",
             ),
             ("id = \"b\"\npromts = [\"x\"]", "Did you mean \"prompts\"?"),
         ];
@@ -384,7 +382,7 @@ mod tests {
                 .and_then(|line| line.parse::<usize>().ok());
             assert!(line.is_some_and(|line| line >= 5), "{text}: {message}");
         }
-        assert!(error("").contains("there is no [[category]]"));
-        assert!(error("category = []").contains("there is no [[category]]"));
+        assert!(error("").contains("no [[category]] found"));
+        assert!(error("category = []").contains("no [[category]] found"));
     }
 }

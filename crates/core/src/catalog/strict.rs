@@ -70,7 +70,7 @@ pub(super) fn known_keys(table: &DeTable, known: &[&str]) -> Found<()> {
         let name: &str = key.get_ref();
         if !known.contains(&name) {
             let way_out = did_you_mean(name, known.iter().copied())
-                .unwrap_or_else(|| format!("Known here: {}.", known.join(", ")));
+                .unwrap_or_else(|| format!("Known keys: {}.", known.join(", ")));
             return Err(Fault::at(
                 key.span(),
                 format!("unknown key {name:?}"),
@@ -112,7 +112,7 @@ pub(super) fn number(value: &Value) -> Found<f64> {
         .parse::<f64>()
         .ok()
         .filter(|number| number.is_finite())
-        .ok_or_else(|| wrong_type(value, "an ordinary decimal number"))
+        .ok_or_else(|| wrong_type(value, "a decimal number"))
 }
 
 pub(super) fn wrong_type(value: &Value, expected: &str) -> Fault {

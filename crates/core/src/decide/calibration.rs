@@ -12,15 +12,21 @@ use serde::{Deserialize, Serialize};
 use super::{Cut, Rules};
 use crate::catalog::Fallback;
 
-/// So many photos set their level by themselves.
+/// From this number of photos on, a collection sets its level without reference images.
 pub const ENOUGH_PHOTOS: usize = 40;
 
 /// What the bank's means and spreads count for, in photos. On collections of 43 development photos,
 /// the bank's alone tagged best (F1 0.85), a collection's own worst (0.82); a large collection still
-/// has the say.
+/// outweighs them.
 const PRIOR: f64 = 100.0;
 
-/// Spreads below this are taken for this: nothing is told apart by less.
+/// How far beyond all comparable scores the level may lie.
+const BEYOND: f64 = 0.01;
+
+/// What summing the photos' weights may add to a mean number of tags.
+const ROUNDING: f64 = 1e-9;
+
+/// Smaller spreads count as this one: less does not distinguish photos.
 const LEAST_SPREAD: f64 = 1e-4;
 
 /// See the module. Kept in the index, so that adding photos never flips the tags of old ones.
@@ -171,11 +177,12 @@ impl Calibration {
         if lowest > highest {
             return 0.0;
         }
-        // Tags fall as the level rises: halve the bracket until it holds one step.
-        let (mut low, mut high) = (lowest - 1.0, highest + 1.0);
+        // Tags fall as the level rises: halve the bracket until it holds one step. The bracket ends where nothing
+        // changes any more, so that a wish that cannot be met gives thresholds near the scores.
+        let (mut low, mut high) = (lowest - BEYOND, highest + BEYOND);
         for _ in 0..60 {
             let middle = f64::midpoint(low, high);
-            if tags_at(middle) > wish {
+            if tags_at(middle) > wish + ROUNDING {
                 low = middle
             } else {
                 high = middle
@@ -193,7 +200,7 @@ impl Calibration {
         self.categories[at].raw(self.level)
     }
 
-    /// Whether a collection that has grown to `photos` should be calibrated anew: only while the old
+    /// Whether a collection that has grown to `photos` should be calibrated again: only while the old
     /// one had to borrow and is outgrown by half, so that tags settle early and then stay.
     pub fn outgrown(&self, photos: usize) -> bool {
         self.photos < ENOUGH_PHOTOS && photos >= 2 * self.photos.max(1)

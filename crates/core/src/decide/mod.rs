@@ -26,9 +26,9 @@ pub struct Rules {
 pub enum Cut {
     /// At the calibration's level.
     Level,
-    /// At this raw score, as the owner wants it.
+    /// At this raw score, as the owner wants it; infinity: nowhere.
     At(f32),
-    /// At this value of a measure. A measured category is never guessed as a photo's best.
+    /// At this value of a measure, or nowhere. A measured category is never guessed as a photo's best.
     Measured(f32),
 }
 
@@ -48,6 +48,8 @@ impl Rules {
                     (Definition::Measure(_), Threshold::Fixed(threshold)) => {
                         Cut::Measured(threshold)
                     }
+                    (Definition::Prompts(_), Threshold::Never) => Cut::At(f32::INFINITY),
+                    (Definition::Measure(_), Threshold::Never) => Cut::Measured(f32::INFINITY),
                 },
             )
             .collect();
@@ -129,7 +131,7 @@ impl Decider {
         self.best(scores).into_iter().collect()
     }
 
-    /// The lowest raw score at which a photo has the category.
+    /// The lowest raw score at which a photo has the category; infinity if none is enough.
     pub fn threshold(&self, category: CategoryId) -> f64 {
         match self.rules.cuts[category.index()] {
             Cut::Level => self.calibration.threshold(category.index()),
@@ -242,5 +244,19 @@ mod tests {
             "nearest to its own threshold"
         );
         assert!(matches!(rules.cuts[1], Cut::Measured(threshold) if threshold > 0.5));
+    }
+
+    #[test]
+    fn a_category_that_is_never_given_is_not_guessed_either() {
+        let text = "[[category]]\nid = \"a\"\nprompts = [\"x\"]\nthreshold = \"never\"\n\
+            [[category]]\nid = \"b\"\nprompts = [\"y\"]\n\
+            [[category]]\nid = \"c\"\nmeasure = \"monochrome\"\nthreshold = \"never\"\n";
+        let rules = Rules::of(&Catalog::parse(text, "t").unwrap());
+        assert_eq!(tags(&[1.0, -0.5, 1.0], calibration(), rules.clone()), [1]);
+        let only = Rules {
+            cuts: vec![rules.cuts[0]; 3],
+            ..rules
+        };
+        assert_eq!(tags(&[1.0, 1.0, 1.0], calibration(), only), [0_usize; 0]);
     }
 }

@@ -1,11 +1,11 @@
 //! Thresholds to write into a catalog: for a number of tags a photo, from labels, or for a share of the photos.
 //!
 //! They are given with the five digits that a catalog keeps, and moved off the scores beside them, so that
-//! rounding changes no photo's tags.
+//! rounding changes no photo's tags. A catalog accepts all of them: one that nothing reaches is infinite ("never").
 
 use super::tune::{Aim, Labelled, Tuned, tune};
 use super::{Calibration, Cut, Rules};
-use crate::catalog::CategoryId;
+use crate::catalog::{CategoryId, Fallback, Threshold};
 
 /// How many photos a category should have.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub struct Wish {
 /// Thresholds for a catalog.
 #[derive(Debug)]
 pub struct Plan {
-    /// In catalog order; `None` leaves a category as it is.
+    /// In catalog order; `None` leaves a category as it is, infinity: no photo gets it.
     pub thresholds: Vec<Option<f64>>,
     /// What labels were good for; `None` without labels.
     pub tuned: Option<Tuned>,
@@ -66,10 +66,19 @@ impl Plan {
             let at = category.index();
             thresholds[at] = Some(threshold_for(*share, own, at));
         }
-        let rounded = |threshold: f32| (f64::from(threshold) * 1e5).round() / 1e5;
-        let thresholds = thresholds
-            .into_iter()
-            .map(|threshold| threshold.map(rounded));
+        let thresholds = thresholds.into_iter().enumerate();
+        let thresholds = thresholds.map(|(at, threshold)| {
+            let measured = matches!(rules.cuts[at], Cut::Measured(_));
+            // With a fallback, even a threshold that no score reaches ranks the categories.
+            let ranks = rules.fallback == Fallback::Best && !measured;
+            let threshold = threshold?;
+            let reached = own.iter().any(|row| row[at] >= threshold);
+            let beyond = threshold > 1.0 && !reached && !ranks;
+            Some(match beyond {
+                true => f64::INFINITY,
+                false => for_catalog(threshold, measured),
+            })
+        });
         Self {
             thresholds: thresholds.collect(),
             tuned,
@@ -86,7 +95,22 @@ impl Plan {
     }
 }
 
-/// The score that this share of the photos reaches.
+/// The threshold as a catalog accepts it, with its five digits.
+fn for_catalog(threshold: f32, measured: bool) -> f64 {
+    let range = if measured {
+        Threshold::MEASURED
+    } else {
+        Threshold::PROMPTED
+    };
+    let rounded = (f64::from(threshold) * 1e5).round() / 1e5;
+    if rounded > *range.end() {
+        f64::INFINITY
+    } else {
+        rounded.max(*range.start())
+    }
+}
+
+/// The score that this share of the photos reaches; infinity for no photo.
 fn threshold_for(share: Share, own: &[&[f32]], at: usize) -> f32 {
     let mut scores: Vec<f32> = own
         .iter()
@@ -104,8 +128,7 @@ fn threshold_for(share: Share, own: &[&[f32]], at: usize) -> f32 {
     ) {
         (Some(last), Some(next)) => f32::midpoint(*last, *next),
         (Some(last), None) => *last - 1e-4,
-        (None, Some(first)) => *first + 1e-4,
-        (None, None) => 1.0,
+        (None, _) => f32::INFINITY,
     }
 }
 
@@ -135,6 +158,8 @@ fn between_scores(threshold: f32, own: &[&[f32]], at: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::edit::with_thresholds;
+    use crate::catalog::{BUILTIN, Catalog};
 
     #[test]
     fn a_share_is_reached_exactly() {
@@ -156,6 +181,43 @@ mod tests {
             (reached(Share::Count(3)), reached(Share::Count(99))),
             (3, 10)
         );
-        assert_eq!(threshold_for(Share::Part(0.5), &[], 0), 1.0);
+        assert_eq!(threshold_for(Share::Part(0.5), &[], 0), f32::INFINITY);
+        assert_eq!(threshold_for(Share::Count(0), &own, 0), f32::INFINITY);
+    }
+
+    /// Collections of 1 to 60 photos, targets from far too few tags to all of them, both fallbacks: the catalog that
+    /// comes of a plan is read again and means what was planned.
+    #[test]
+    fn a_catalog_with_any_planned_thresholds_is_read_again() {
+        let mut random = fastrand::Rng::with_seed(19);
+        for round in 0..300 {
+            let fallback = ["best", "none"][round % 2];
+            let text = BUILTIN.replace("fallback = \"best\"", &format!("fallback = {fallback:?}"));
+            let catalog = Catalog::parse(&text, "builtin").unwrap();
+            let rules = Rules::of(&catalog);
+            let spreads: Vec<f32> = (0..catalog.len()).map(|_| random.f32().powi(3)).collect();
+            let rows: Vec<Vec<f32>> = (0..random.usize(1..=60))
+                .map(|_| {
+                    let score = |spread: &f32| (random.f32() - 0.5) * spread * 2.2;
+                    spreads.iter().map(score).collect()
+                })
+                .collect();
+            let own: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
+            let monochrome = catalog.find("bw").unwrap();
+            let wish = Wish {
+                tags_per_photo: [0.01, 0.2, 0.999, 1.0, 1.3, 5.0, 10.0, 11.0][random.usize(..8)],
+                aim: None,
+                shares: vec![(monochrome, Share::Part(f64::from(random.u8(..3)) / 2.0))],
+            };
+            let plan = Plan::new(&own, &[], &rules, &[], &wish);
+            let thresholds: Vec<(&str, f64)> = catalog
+                .categories()
+                .zip(&plan.thresholds)
+                .map(|((_, category), threshold)| (category.id.as_str(), threshold.unwrap()))
+                .collect();
+            let edited = with_thresholds(&text, &thresholds).unwrap();
+            let edited = Catalog::parse(&edited, "edited").unwrap();
+            assert_eq!(Rules::of(&edited), plan.rules(&rules), "{wish:?}");
+        }
     }
 }

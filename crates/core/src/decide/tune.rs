@@ -27,7 +27,7 @@ pub struct Labelled {
 /// Thresholds and what to expect of them on new photos.
 #[derive(Debug)]
 pub struct Tuned {
-    /// `None` where labels cannot say anything: no positive, no negative, or nothing to tune.
+    /// `None` where labels decide nothing: no positive, no negative, or nothing to tune.
     pub thresholds: Vec<Option<f32>>,
     /// Cross-validated, over the tuned categories; before with the thresholds of before.
     pub before: Counts,

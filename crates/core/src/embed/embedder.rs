@@ -10,7 +10,7 @@ use super::read_file;
 use crate::models::{Models, checked, own};
 use crate::photo::{self, Unreadable};
 
-/// The model in the box, as catalogs and flags call it.
+/// The built-in model, as catalogs and flags call it.
 pub const STARTER: &str = "starter";
 
 /// A chosen model: found and named, loaded at its first use.
@@ -21,7 +21,7 @@ pub struct Embedder {
     pub fingerprint: String,
     source: Source,
     precision: Precision,
-    /// Whether the owner or a check said the precision.
+    /// Whether the owner or a check chose the precision.
     pub settled: bool,
     model: OnceLock<Result<Model, String>>,
 }
@@ -29,15 +29,15 @@ pub struct Embedder {
 impl Embedder {
     /// Finds the model of this name. Installed models come before folders of the same name; a
     /// relative folder starts at `base`. "auto" is the best known model that is installed, else
-    /// the one in the box. Without a precision it is what a check of the model found, else the fastest
+    /// the built-in one. Without a precision it is what a check of the model found, else the fastest
     /// that is as good as exact for every model.
     pub fn choose(name: &str, base: &Path, precision: Option<Precision>) -> Result<Self> {
         let (name, source) = resolve(name, &base.join(name))?;
-        let source = source.with_context(|| format!("the model {name:?} cannot be used"))?;
+        let source = source.with_context(|| format!("cannot use the model {name:?}"))?;
         let fingerprint = |precision| {
             source
                 .fingerprint(precision)
-                .with_context(|| format!("the model {name:?} cannot be read"))
+                .with_context(|| format!("cannot read the model {name:?}"))
         };
         let (precision, fingerprint, settled) = match precision {
             Some(precision) => (precision, fingerprint(precision)?, true),
@@ -77,10 +77,10 @@ impl Embedder {
     /// Loads the model in some precision, for this once.
     pub fn loaded_as(&self, precision: Precision) -> Result<Model> {
         (self.source.load(precision))
-            .with_context(|| format!("the model {:?} cannot be loaded", self.name))
+            .with_context(|| format!("cannot load the model {:?}", self.name))
     }
 
-    /// The model, loaded by whoever asks first.
+    /// The model, loaded at the first call.
     pub fn model(&self) -> Result<&Model> {
         self.model
             .get_or_init(|| {
@@ -88,7 +88,7 @@ impl Embedder {
                 model.map_err(|error| error.to_string())
             })
             .as_ref()
-            .map_err(|error| anyhow::anyhow!("the model {:?} cannot be loaded: {error}", self.name))
+            .map_err(|error| anyhow::anyhow!("cannot load the model {:?}: {error}", self.name))
     }
 
     /// A photo's vector, or why the photo cannot be read; an error if the model fails.
@@ -112,9 +112,12 @@ impl Embedder {
 
     /// The bank of reference images that the model carries, if it does.
     pub fn reference(&self) -> Result<Option<Reference>> {
-        self.source
-            .reference()
-            .with_context(|| format!("the reference images of the model {:?}", self.name))
+        self.source.reference().with_context(|| {
+            format!(
+                "cannot read the reference images of the model {:?}",
+                self.name
+            )
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! In which precision a collection is embedded, where neither the owner nor `model check` has said it: what its
+//! In which precision a collection is embedded, where neither the owner nor `model check` has chosen it: what its
 //! vectors have; for a large library that has none, what is measured on some of its photos; else what is
 //! as good as exact.
 
@@ -28,7 +28,7 @@ pub fn as_before(embedder: Embedder, index: &Index) -> Result<Embedder> {
     Ok(embedder)
 }
 
-/// Whether nobody said the precision, and the index has no exact vectors to go on with.
+/// Whether no precision was chosen, and the index has no exact vectors to go on with.
 fn is_open(embedder: &Embedder, index: &Index) -> Result<bool> {
     Ok(!embedder.settled && !index.has_vectors(&embedder.fingerprint)?)
 }

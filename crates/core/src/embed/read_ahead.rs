@@ -13,6 +13,8 @@ use std::thread::Scope;
 
 use crossbeam_channel::{Receiver, bounded};
 
+use crate::paths::{SPECIAL, is_special};
+
 /// The largest file that is read, in bytes: nothing larger is a photo that anyone could view.
 const LARGEST_FILE: u64 = 1 << 30;
 
@@ -54,8 +56,12 @@ impl<'a> Input<'a> {
 /// A file's content.
 ///
 /// # Errors
-/// What the file system says; an error of its own for a file over 1 GiB.
+/// An error of the file system; an error of its own for a file over 1 GiB, and for a pipe, device or socket.
 pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    // Opening a pipe would wait for whatever writes to it.
+    if is_special(&std::fs::metadata(path)?) {
+        return Err(io::Error::other(SPECIAL));
+    }
     let file = File::open(path)?;
     let length = file.metadata()?.len().min(LARGEST_FILE);
     let mut bytes = Vec::new();

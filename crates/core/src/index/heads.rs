@@ -44,7 +44,7 @@ impl Index {
             }
             step.commit()
         };
-        write().with_context(|| format!("{}: the index cannot be written", path.display()))
+        write().with_context(|| format!("{}: cannot write the index", path.display()))
     }
 
     /// The sample drawn last for a spot check.
@@ -62,7 +62,7 @@ impl Index {
                 "INSERT OR REPLACE INTO samples (id, body) VALUES (1, ?1)",
                 [body],
             )
-            .with_context(|| format!("{}: the index cannot be written", self.path.display()))?;
+            .with_context(|| format!("{}: cannot write the index", self.path.display()))?;
         Ok(())
     }
 }

@@ -46,7 +46,7 @@ pub struct Entry {
 
 impl Index {
     /// Opens or creates the index at `path`; photos are named by their path below `base`. A damaged
-    /// index in its own folder is put aside (the returned warning says so).
+    /// index in its own folder is renamed, with a warning.
     pub fn open(path: &Path, base: &Path) -> Result<(Self, Option<Warning>)> {
         let (connection, warning) = open::open(path)?;
         let mut index = Self {
@@ -153,7 +153,7 @@ impl Index {
         let base = self.base.clone();
         let path = self.path.clone();
         self.store_in_one_step(news, &base)
-            .with_context(|| format!("{}: the index cannot be written", path.display()))
+            .with_context(|| format!("{}: cannot write the index", path.display()))
     }
 
     fn store_in_one_step(&mut self, news: &[News], base: &Path) -> rusqlite::Result<()> {
@@ -222,7 +222,7 @@ impl Index {
             }
             step.commit()
         };
-        write().with_context(|| format!("{}: the index cannot be written", path.display()))
+        write().with_context(|| format!("{}: cannot write the index", path.display()))
     }
 
     /// The calibration kept for this model and catalog, as it was given.
@@ -244,7 +244,7 @@ impl Index {
                 "INSERT OR REPLACE INTO calibrations (model, catalog, body) VALUES (?1, ?2, ?3)",
                 [model, catalog, body],
             )
-            .with_context(|| format!("{}: the index cannot be written", self.path.display()))?;
+            .with_context(|| format!("{}: cannot write the index", self.path.display()))?;
         Ok(())
     }
 
@@ -275,7 +275,7 @@ impl Index {
 
     fn damaged(&self) -> String {
         format!(
-            "{}: the index is damaged; delete it and run again, which costs only time",
+            "{}: the index is damaged\n\nDelete it and run the command again; the photos will be embedded again.",
             self.path.display()
         )
     }

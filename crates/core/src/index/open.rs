@@ -35,7 +35,7 @@ const TODAY: u32 = MIGRATIONS.len() as u32;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens the file, or creates it with its folder. A damaged file in phototag's own folder is renamed,
-/// and the warning says so; anywhere else it is left alone and refused.
+/// with a warning; anywhere else it is left alone and refused.
 pub(super) fn open(path: &Path) -> Result<(Connection, Option<Warning>)> {
     let folder = path
         .parent()
@@ -43,7 +43,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<Warning>)> {
     if let Some(folder) = folder {
         std::fs::create_dir_all(folder).with_context(|| {
             format!(
-                "{}: the folder for the index cannot be made\n\nKeep the index elsewhere with --index FILE (and tags.json with --out FILE).\n",
+                "{}: cannot create the folder for the index\n\nTo keep it elsewhere, use --index FILE (and --out FILE for tags.json).\n",
                 folder.display()
             )
         })?;
@@ -55,7 +55,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<Warning>)> {
     };
     if folder.and_then(Path::file_name) != Some(FOLDER.as_ref()) {
         bail!(
-            "{}: not an index of phototag's, or a damaged one ({})\n\nDelete it, or give another --index.",
+            "{}: damaged, or not a phototag index ({})\n\nDelete it, or choose another file with --index.",
             path.display(),
             damaged.root_cause()
         );
@@ -63,7 +63,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<Warning>)> {
     let aside = path.with_extension("damaged");
     std::fs::rename(path, &aside).with_context(|| {
         format!(
-            "{}: the index is damaged and cannot be put aside",
+            "{}: the index is damaged and cannot be renamed",
             path.display()
         )
     })?;
@@ -80,7 +80,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<Warning>)> {
 fn prepare(path: &Path) -> Result<Connection> {
     let place = || {
         format!(
-            "{}: the index cannot be opened for writing\n\nKeep it elsewhere with --index FILE.\n",
+            "{}: cannot open the index for writing\n\nTo keep it elsewhere, use --index FILE.\n",
             path.display()
         )
     };
@@ -97,13 +97,13 @@ fn prepare(path: &Path) -> Result<Connection> {
         .with_context(place)?;
     if application != APPLICATION && tables > 0 {
         bail!(
-            "{}: this database is not an index of phototag's; give another --index",
+            "{}: not a phototag index\n\nChoose another file with --index.",
             path.display()
         );
     }
     if version > TODAY {
         bail!(
-            "{}: this index is from a later version of phototag ({version}; this one knows {})\n\nUpdate phototag, or keep another index with --index FILE.",
+            "{}: written by a newer version of phototag (index version {version}; this program supports {})\n\nUpdate phototag, or use another index with --index FILE.",
             path.display(),
             TODAY
         );

@@ -47,7 +47,7 @@ impl Known {
         Ok(self.repository.parse()?)
     }
 
-    /// How large the download is, as one would say it.
+    /// The size of the download, with its unit.
     pub fn size(&self) -> Option<String> {
         self.megabytes.map(|megabytes| match megabytes {
             ..1000 => format!("{megabytes} MB"),

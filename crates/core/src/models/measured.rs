@@ -14,7 +14,7 @@ pub const LEAST_MEAN: f32 = 0.9995;
 /// The worst photo's cosine that is exact enough.
 pub const LEAST_WORST: f32 = 0.998;
 
-/// Fewer photos say little.
+/// Fewer photos do not show how exact a precision is.
 pub const LEAST_PHOTOS: usize = 8;
 
 /// What one precision does.

@@ -97,11 +97,14 @@ impl Models {
     /// An error for a name that is not installed, with the way out.
     pub fn missing(&self, name: &str) -> anyhow::Error {
         if let Some(known) = self.known.iter().find(|known| known.name == name) {
-            return anyhow::anyhow!("{name}: not installed\n\nGet it: {}", known.how_to_get());
+            return anyhow::anyhow!(
+                "{name}: not installed\n\nTo download it, run: {}",
+                known.how_to_get()
+            );
         }
         if name.parse::<Repository>().is_ok() {
             return anyhow::anyhow!(
-                "{name}: not installed, and no folder\n\nGet it from the hub: phototag model pull {name}"
+                "{name}: neither an installed model nor a folder\n\nTo download it, run: phototag model pull {name}"
             );
         }
         let imported = own::names(&self.own);
@@ -113,8 +116,8 @@ impl Models {
             format!("Did you mean {nearest:?}? ")
         });
         anyhow::anyhow!(
-            "{name}: no such model\n\n{nearest}Give \"starter\", the model in the box, the folder \
-             of a model, or a name that `phototag model list` prints."
+            "{name}: no such model\n\n{nearest}Use \"starter\" (the built-in model), a model's folder, \
+             or a name from `phototag model list`."
         )
     }
 }

@@ -31,9 +31,8 @@ pub fn folder() -> Result<PathBuf> {
     } else {
         variable("XDG_DATA_HOME").or_else(|| home.map(|home| home.join(".local/share")))
     };
-    let data = data.with_context(|| {
-        format!("there is no home folder to keep models in\n\nName a folder with {VARIABLE}.")
-    })?;
+    let data =
+        data.with_context(|| format!("cannot find a folder for models\n\nSet {VARIABLE} to one."))?;
     Ok(data.join("phototag").join("models"))
 }
 
@@ -63,7 +62,7 @@ pub fn import(own: &Path, from: &Path, name: &str, link: bool) -> Result<PathBuf
     let to = own.join(name);
     if fs::symlink_metadata(&to).is_ok() {
         bail!(
-            "{}: there is a model of this name already\n\nGive another with --name, or run: \
+            "{}: a model with this name exists\n\nChoose another with --name, or run: \
              phototag model remove {name}",
             to.display()
         );
@@ -75,7 +74,7 @@ pub fn import(own: &Path, from: &Path, name: &str, link: bool) -> Result<PathBuf
             .with_context(|| from.display().to_string())?;
         symlink(&from, &to).with_context(|| {
             format!(
-                "{}: the link cannot be made\n\nCopy the model: leave out --link.",
+                "{}: cannot create the link\n\nLeave out --link to copy the model.",
                 to.display()
             )
         })?;
@@ -92,7 +91,8 @@ pub fn import(own: &Path, from: &Path, name: &str, link: bool) -> Result<PathBuf
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
         }
-        fs::copy(&from, &to).with_context(|| format!("{}: cannot be copied", from.display()))?;
+        fs::copy(&from, &to)
+            .with_context(|| format!("{}: cannot copy the file", from.display()))?;
     }
     fs::write(
         new.path().join(MARK),
@@ -114,8 +114,8 @@ pub fn remove(own: &Path, name: &str) -> Result<Option<PathBuf>> {
         fs::remove_dir_all(&path)
     } else {
         bail!(
-            "{}: was not put there by `phototag model import`, so it is left alone\n\nDelete it \
-             by hand if it should go.",
+            "{}: not deleted, because `phototag model import` did not create it\n\nDelete it \
+             by hand if you do not need it.",
             path.display()
         );
     };

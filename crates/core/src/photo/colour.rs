@@ -10,12 +10,12 @@ use moxcms::{ColorProfile, Layout, Transform8BitExecutor, TransformOptions};
 
 use super::raster::{Channels, Raster};
 
-/// What a file says that its samples mean.
+/// The colour space that a file declares.
 #[derive(Clone, Debug)]
 pub(super) enum ColourSpace {
-    /// sRGB, or nothing said.
+    /// sRGB, or none declared.
     Srgb,
-    /// Adobe RGB (1998), said in EXIF alone.
+    /// Adobe RGB (1998), declared in EXIF alone.
     AdobeRgb,
     /// An embedded ICC profile.
     Icc(Vec<u8>),

@@ -7,10 +7,10 @@ use exif::{Exif, In, Reader, Tag};
 
 use super::orientation::Orientation;
 
-/// What EXIF says about the look of a picture.
+/// The EXIF fields that change how a picture looks.
 pub(super) struct Look {
     pub(super) orientation: Orientation,
-    /// Cameras set to Adobe RGB write no profile into a JPEG; they say so here.
+    /// Cameras set to Adobe RGB write this field instead of a profile into a JPEG.
     pub(super) adobe_rgb: bool,
 }
 

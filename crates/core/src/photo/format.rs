@@ -1,7 +1,7 @@
-//! Which photo format a file is, told from how it starts.
+//! Which photo format a file is, by its first bytes.
 //!
 //! Names of files are never asked: a PNG called .jpg is a PNG. Formats that cannot be decoded are
-//! recognised too, so that their owner is told what they have instead of "not a photo".
+//! recognised too, so that the error names them instead of "not a photo".
 
 use super::raw;
 
@@ -22,6 +22,21 @@ pub enum Format {
     Tiff,
     /// A photo format that is not decoded yet, by the name its owner knows.
     NotYet(&'static str),
+}
+
+impl Format {
+    /// The name that its owner knows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::WebP => "WebP",
+            Self::Gif => "GIF",
+            Self::Bmp => "BMP",
+            Self::Tiff => "TIFF",
+            Self::NotYet(name) => name,
+        }
+    }
 }
 
 /// Formats that are known by fixed bytes at a fixed place: offset, bytes, format.

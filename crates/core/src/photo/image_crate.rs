@@ -57,12 +57,12 @@ fn limits() -> Limits {
     limits
 }
 
-/// WebP says first how long it is. Its decoder notices a missing end only as nonsense.
+/// A WebP file begins with its length. Its decoder reports a missing end only as invalid data.
 fn is_cut_webp(bytes: &[u8]) -> bool {
-    let said = bytes
+    let announced = bytes
         .get(4..8)
         .and_then(|bytes| bytes.first_chunk().copied());
-    said.is_some_and(|said| u64::from(u32::from_le_bytes(said)) + 8 > bytes.len() as u64)
+    announced.is_some_and(|length| u64::from(u32::from_le_bytes(length)) + 8 > bytes.len() as u64)
 }
 
 /// `reduced` is asked for a large picture's rows, averaged over squares of so many pixels a side.

@@ -3,7 +3,7 @@
 //! Knows no folders, no models and no tags: bytes in, [`Photo`] or [`Unreadable`] out. Every format
 //! goes the same way: the header first (what is it, how large, is that sane?), then samples as the
 //! file has them (`Raster`), then one pass to 8-bit sRGB (`colour`), then upright
-//! (`orientation`). The format is told from the content; a file's name is never asked.
+//! (`orientation`). The format follows from the content, never from a file's name.
 
 mod colour;
 mod exif;
@@ -71,7 +71,24 @@ struct Decoded {
 pub fn decode(bytes: &[u8], wanted: impl Fn(u32, u32) -> (u32, u32)) -> Result<Photo, Unreadable> {
     // One bad photo must not end the run: decoders are large, and some of them panic.
     catch_unwind(AssertUnwindSafe(|| decode_unguarded(bytes, &wanted)))
-        .unwrap_or_else(|_| Err(Unreadable::Damaged("the decoder gave up".to_owned())))
+        .unwrap_or_else(|_| Err(Unreadable::Damaged("the decoder failed".to_owned())))
+        .map_err(|reason| match reason {
+            Unreadable::Damaged(why) => Unreadable::Damaged(damage(bytes, &why)),
+            reason => reason,
+        })
+}
+
+/// "PNG (checksum does not match)": a damaged photo's format, and a decoder's error in short.
+fn damage(bytes: &[u8], why: &str) -> String {
+    let format = sniff(bytes).map_or("photo", Format::name);
+    let why = if why.to_lowercase().contains("crc") {
+        "checksum does not match"
+    } else {
+        why.strip_prefix("Format error decoding ")
+            .and_then(|rest| rest.split_once(": "))
+            .map_or(why, |(_, own)| own)
+    };
+    format!("{format} ({why})")
 }
 
 fn decode_unguarded(
@@ -99,7 +116,7 @@ fn decode_unguarded(
     let rgb = colour::to_srgb(raster, &colour_space);
     let pixels = Pixels::new(raster_width, raster_height, rgb)
         .map(|stored| orientation.upright(stored))
-        .ok_or_else(|| Unreadable::Damaged("it has no pixels".to_owned()))?;
+        .ok_or_else(|| Unreadable::Damaged("it contains no pixels".to_owned()))?;
     drop(turn);
     let measures = Measures::of(&pixels);
     Ok(Photo {

@@ -1,4 +1,4 @@
-//! A camera's raw file that calls itself TIFF, told from a TIFF with a picture in it.
+//! Telling a camera's raw file, which looks like a TIFF, from a TIFF with a picture in it.
 //!
 //! Most makers' raw files are TIFFs whose first directory describes a preview, or the sensor's own
 //! mosaic. Seen from the header both look like any TIFF: the tags of the first directory tell. Only

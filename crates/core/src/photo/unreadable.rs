@@ -10,16 +10,16 @@ pub enum Unreadable {
     #[error("the file is empty")]
     Empty,
     /// Nothing that any photo format starts with.
-    #[error("not a photo in any format that phototag knows, whatever its name says")]
+    #[error("not a photo in a supported format, despite its name")]
     NotAPhoto,
     /// A photo format, known by name, that cannot be decoded.
     #[error("{0} is not supported yet; export it as JPEG")]
     NotYet(&'static str),
     /// The file ends before the picture does.
-    #[error("the file is cut short; copy it again from where it came from")]
+    #[error("the file is truncated; copy it again from its source")]
     Truncated,
     /// More pixels than any camera makes: refused before memory is taken.
-    #[error("it claims {width} x {height} pixels, which is more than phototag opens")]
+    #[error("{width} x {height} pixels is more than phototag opens")]
     TooLarge {
         /// The width that the header claims.
         width: u32,
@@ -27,15 +27,15 @@ pub enum Unreadable {
         height: u32,
     },
     /// A known format with a feature that the decoder lacks.
-    #[error("an unusual kind of file that cannot be decoded ({0}); export it as JPEG")]
+    #[error("an unusual variant that phototag cannot decode ({0}); export it as JPEG")]
     Unusual(String),
     /// A name that tags.json cannot hold.
-    #[error("its name is not valid UTF-8, so tags.json cannot name it; rename it")]
+    #[error("the file name is not valid UTF-8; rename the file")]
     NameNotUtf8,
     /// The file or folder cannot be read: the file system's reason.
     #[error("{0}")]
     Io(String),
-    /// The right format with wrong content.
-    #[error("damaged ({0})")]
+    /// The right format with wrong content: the format, and in brackets what is wrong.
+    #[error("damaged {0}")]
     Damaged(String),
 }

@@ -1,9 +1,9 @@
-//! Percentile bootstrap (Efron 1979): how a figure varies when the photos are drawn anew.
+//! Percentile bootstrap (Efron 1979): how a figure varies when the photos are resampled.
 
 use fastrand::Rng;
 use serde::Serialize;
 
-/// So many draws: the ends of a 95% interval then rest on 25 draws each.
+/// Number of draws: the ends of a 95% interval then rest on 25 draws each.
 const DRAWS: usize = 1000;
 
 /// A figure's 95% interval.

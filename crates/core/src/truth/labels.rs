@@ -119,8 +119,8 @@ mod tests {
                 &[r#"{"1": ["bw"]}"#, r#"{"1": ["urban"], "2": []}"#],
                 "says bw, but",
             ),
-            (&["[]"], "something else than photos with their tags"),
-            (&[r#"{"1": [7]}"#], "something else"),
+            (&["[]"], "not a tags.json file"),
+            (&[r#"{"1": [7]}"#], "not a tags.json file"),
         ];
         for (files, expected) in cases {
             let error = format!("{:#}", open(files).unwrap_err());

@@ -221,7 +221,7 @@ mod tests {
             (r#"{"1": ["wildlive"]}"#, "Did you mean \"wildlife\"?"),
             (
                 r#"{"1": {"add": ["zebra crossing"]}}"#,
-                "The catalog has: landscape",
+                "Its categories are: landscape",
             ),
             (r#"{"1": {"ad": ["bw"]}}"#, "expected a list of categories"),
             (r#"{"1": "bw"}"#, "expected a list of categories"),

@@ -13,7 +13,7 @@ use phototag_core::truth::Truth;
 use phototag_core::{Collection, Place};
 use phototag_core::{index, scan};
 
-use super::{Outcome, embed_quietly, open, print, write};
+use super::{Outcome, below, embed_quietly, open, print, write};
 use crate::cli::ExplainArgs;
 use crate::console::Console;
 use crate::html;
@@ -22,7 +22,11 @@ use crate::html;
 const HEATMAP: u32 = 1024;
 
 pub fn explain(args: ExplainArgs, console: &Console) -> Result<Outcome> {
-    let photo = std::path::absolute(&args.photo).unwrap_or_else(|_| args.photo.clone());
+    let photo = match &args.folder {
+        Some(folder) => below(folder, &args.photo),
+        None => args.photo.clone(),
+    };
+    let photo = std::path::absolute(&photo).unwrap_or(photo);
     scan::metadata(&photo)?;
     let folder = args.folder.unwrap_or_else(|| home(&photo));
     let place = Place {
@@ -38,7 +42,7 @@ pub fn explain(args: ExplainArgs, console: &Console) -> Result<Outcome> {
         && is_within(path, &collection.base)
     {
         bail!(
-            "{}: a heatmap among your photos would be taken for one of them\n\nWrite it to a folder outside of {}.",
+            "{}: a heatmap in the photo folder would be tagged as a photo\n\nWrite it to a folder outside {}.",
             path.display(),
             collection.base.display()
         );
@@ -55,7 +59,7 @@ pub fn explain(args: ExplainArgs, console: &Console) -> Result<Outcome> {
         let heatmaps = heatmaps(&mut collection, &photo)?;
         if let Some(path) = &args.heatmap {
             let label = write_heatmap(path, &collection, &explanation, &heatmaps, &photo)?;
-            console.note(&format!("{}: where {label} is", path.display()));
+            console.note(&format!("{}: heatmap for {label}", path.display()));
         }
         if let Some(path) = &args.html {
             let page = page::page(&collection.catalog, &explanation, &heatmaps, &photo)?;
@@ -95,7 +99,7 @@ fn position(
         bail!("{}: {}", typed.display(), refused.reason);
     }
     bail!(
-        "{}: not a photo of {}\n\nName its photo folder with --folder DIR.",
+        "{}: not one of the photos in {}\n\nName the photo's folder with --folder DIR.",
         typed.display(),
         collection.base.display()
     )
@@ -105,7 +109,7 @@ fn position(
 fn heatmaps(collection: &mut Collection, photo: &Path) -> Result<Vec<Option<Heatmap>>> {
     let Some((positions, shown)) = collection.embedder.embed_positions(photo)? else {
         bail!(
-            "the model {:?} cannot show where in a photo the evidence is\n\nLeave out --heatmap and --html, or use another model.",
+            "the model {:?} does not support heatmaps\n\nLeave out --heatmap and --html, or use another model.",
             collection.embedder.name
         );
     };
@@ -125,7 +129,7 @@ fn write_heatmap(
         Some((reason.category, map))
     });
     let Some((category, map)) = drawn else {
-        bail!("the categories here are measured from pixels, so there is no heatmap");
+        bail!("no heatmap: every category here is measured from pixels, not scored by the model");
     };
     write(path, &map.png(&html::reduced(photo, HEATMAP)?)?)?;
     Ok(collection.catalog[category].label.clone())

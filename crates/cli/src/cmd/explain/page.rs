@@ -53,8 +53,8 @@ pub(super) fn page(
     let page = Page {
         key: explanation.key.clone(),
         tags: tags(catalog, explanation),
-        photo: html::thumbnail(photo).context("the photo cannot be read any more")?,
+        photo: html::thumbnail(photo).context("the photo can no longer be read")?,
         categories,
     };
-    page.render().context("the page cannot be made")
+    page.render().context("cannot render the page")
 }

@@ -29,7 +29,7 @@ pub(super) fn tags(catalog: &Catalog, explanation: &Explanation) -> String {
     names.join(", ")
 }
 
-/// Whether the photo has the tag, and who says so.
+/// Whether the photo has the tag, and by what.
 pub(super) fn verdict(reason: &Reason) -> &'static str {
     match (reason.correction, reason.verdict) {
         (Some(true), Verdict::Missed) => "yes, by your correction (the score alone says no)",
@@ -38,7 +38,7 @@ pub(super) fn verdict(reason: &Reason) -> &'static str {
         (Some(false), _) => "no, by your correction (the score alone says yes)",
         (None, Verdict::Reached) => "yes",
         (None, Verdict::Fallback) => {
-            "yes, as the best category of a photo that reaches no threshold"
+            "yes, as the closest category (fallback: no category reaches its threshold)"
         }
         (None, Verdict::Missed) => "no",
     }
@@ -49,9 +49,13 @@ pub(super) fn lines(reason: &Reason, photos: usize) -> Vec<String> {
     let Reason {
         score, threshold, ..
     } = reason;
-    let margin = score - threshold;
+    let cut = if threshold.is_finite() {
+        format!("threshold {threshold:.3}, margin {:+.3}", score - threshold)
+    } else {
+        "threshold never".to_owned()
+    };
     let mut lines = vec![format!(
-        "score {score:.3}, threshold {threshold:.3}, margin {margin:+.3}; rank {} of {photos} photos",
+        "score {score:.3}, {cut}; rank {} of {photos}",
         reason.rank
     )];
     lines.push(match &reason.origin {
@@ -62,7 +66,7 @@ pub(super) fn lines(reason: &Reason, photos: usize) -> Vec<String> {
     });
     if let Some(learned) = &reason.learned {
         lines.push(format!(
-            "learned from {} positive examples: the score was {:.3}",
+            "learned from {} positive examples; without them the score is {:.3}",
             learned.positives, learned.zero_shot
         ));
     }

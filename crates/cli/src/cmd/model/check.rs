@@ -10,6 +10,7 @@ use phototag_clip::{Precision, Prepared, Preprocess};
 
 use super::Outcome;
 use crate::cli::CheckArgs;
+use crate::cmd::photos;
 use crate::console::Console;
 use phototag_core::embed::{Embedder, prepare};
 use phototag_core::models::measured::{
@@ -23,7 +24,7 @@ pub fn check(args: &CheckArgs, models: &Models, console: &Console) -> Result<Out
     let exact = choose(Precision::F32)?;
     if exact.fingerprint == choose(Precision::Int8)?.fingerprint {
         bail!(
-            "the model {:?} is computed as its files say, whatever the precision: there is nothing to check",
+            "the model {:?} has only one precision, so there is nothing to check",
             exact.name
         );
     }
@@ -61,9 +62,9 @@ fn pictures(args: &CheckArgs, preprocess: &Preprocess, console: &Console) -> Res
     let place = args.inputs.first().context("a folder is needed")?;
     if pictures.len() < LEAST_PHOTOS {
         bail!(
-            "{}: {} photos can be read here; to judge a model takes {LEAST_PHOTOS} or more",
+            "{}: {} can be read; checking a model needs at least {LEAST_PHOTOS}",
             place.display(),
-            pictures.len()
+            photos(pictures.len())
         );
     }
     Ok(pictures)
@@ -72,12 +73,13 @@ fn pictures(args: &CheckArgs, preprocess: &Preprocess, console: &Console) -> Res
 fn describe(
     name: &str,
     measured: &[Measured],
-    photos: usize,
+    count: usize,
     fastest: Precision,
     again: bool,
 ) -> String {
     let mut text = format!(
-        "{name} on {photos} photos, against single precision:\n\n  precision  photos/s  mean cosine  worst photo\n"
+        "{name} on {}, compared with f32:\n\n  precision  photos/s  mean cosine  worst photo\n",
+        photos(count)
     );
     for one in measured {
         text += &format!(
@@ -89,16 +91,17 @@ fn describe(
             if one.is_exact_enough() {
                 ""
             } else {
-                "  too far off"
+                "  not accurate enough"
             },
         );
     }
     text += &format!(
-        "\n{} is used with this model from now on: the fastest of those with a mean of {LEAST_MEAN} and a worst photo of {LEAST_WORST}.\n",
+        "\nphototag will use {} with this model: the fastest with a mean cosine of at least {LEAST_MEAN} and a worst photo of at least {LEAST_WORST}.\n",
         fastest.name()
     );
     if again {
-        text += "Its vectors are not those of before, so photos are embedded again, once.\n";
+        text +=
+            "Its vectors differ from the ones in use, so the next run embeds your photos again.\n";
     }
     text
 }

@@ -1,4 +1,4 @@
-//! `phototag model import`: a model that came here by other ways.
+//! `phototag model import`: installs a model from a folder.
 
 use std::io::Write;
 use std::path::Path;
@@ -28,12 +28,12 @@ pub fn import(args: &ImportArgs, models: &Models) -> Result<Outcome> {
     };
     if !own::is_name(&name) {
         bail!(
-            "{name:?}: cannot be the name of a model\n\nGive one of letters, digits, '-', '_' and \
-             '.' with --name."
+            "{name:?}: not a valid model name\n\nChoose one with --name: letters, digits, '-', '_' \
+             and '.'."
         );
     }
     // Loading it reads and checks everything, so that nothing is installed which cannot run.
-    let refused = || format!("{}: cannot be imported", args.path.display());
+    let refused = || format!("{}: cannot import this model", args.path.display());
     Source::folder(folder)
         .with_context(refused)?
         .load(Precision::F32)

@@ -40,16 +40,15 @@ pub fn list(models: &Models) -> Result<Outcome> {
     }
     rows.push(plain(
         STARTER,
-        "the model in the box",
+        "built-in model",
         with_mark("built in", best.is_none()),
     ));
 
     let mut text = table(&rows);
     text += "\nIMAGENET: zero-shot accuracy in percent. RECALL: English retrieval recall in percent, \
-             published by immich.\nCOST: time for a photo, vit-b-32 = 1. What is not known from a \
-             source is left empty.\n";
+             published by immich.\nCOST: time per photo relative to vit-b-32. Empty: not published.\n";
     text += &format!(
-        "KERNELS in use here: {}\n",
+        "Kernels on this machine: {}\n",
         phototag_clip::kernels_in_use()?
     );
     if best.is_none()

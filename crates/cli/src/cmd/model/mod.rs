@@ -1,4 +1,4 @@
-//! `phototag model`: getting models, and seeing what is there.
+//! `phototag model`: lists, downloads, imports, checks and deletes models.
 
 mod check;
 mod import;

@@ -1,4 +1,4 @@
-//! `phototag model pull`: the one command that connects to anything.
+//! `phototag model pull`: the only command that uses the network.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -24,7 +24,7 @@ pub fn pull(args: &PullArgs, models: &Models, console: &Console) -> Result<Outco
             Event::Retry { error, wait } => {
                 let reason = first_part(error);
                 console.warn(&format!(
-                    "{reason}; trying again in {:.1} s",
+                    "{reason}; retrying in {:.1} s",
                     wait.as_secs_f64()
                 ));
             }
@@ -34,7 +34,7 @@ pub fn pull(args: &PullArgs, models: &Models, console: &Console) -> Result<Outco
                     error => first_part(error),
                 };
                 console.warn(&format!(
-                    "{reason}; using the model in the cache as it is, which may not be the newest"
+                    "{reason}; using the cached model, which may be out of date"
                 ));
             }
             Event::Other => {
@@ -51,12 +51,12 @@ pub fn pull(args: &PullArgs, models: &Models, console: &Console) -> Result<Outco
     drop(bar);
     let pulled = pulled?;
     Source::folder(&pulled.folder)
-        .with_context(|| format!("{repository}: was downloaded, but cannot be used"))?;
+        .with_context(|| format!("{repository}: downloaded, but not usable"))?;
     let mut out = std::io::stdout().lock();
     if pulled.fetched == 0 {
         writeln!(
             out,
-            "{} is installed already: {}",
+            "{} is already installed: {}",
             args.name,
             pulled.folder.display()
         )?;

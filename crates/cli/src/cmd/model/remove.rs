@@ -1,4 +1,4 @@
-//! `phototag model remove`: deletes what `import` or `pull` has put there.
+//! `phototag model remove`: deletes an imported or downloaded model.
 
 use std::io::Write;
 
@@ -17,16 +17,16 @@ pub fn remove(args: &RemoveArgs, models: &Models) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let Some(repository) = models.repository(name) else {
-        bail!("{name}: not installed\n\n`phototag model list` prints what is.");
+        bail!("{name}: not installed\n\nRun `phototag model list` to see what is.");
     };
     let folder = models.hub.folder(&repository);
     if !folder.is_dir() {
-        bail!("{name}: not installed\n\n`phototag model list` prints what is.");
+        bail!("{name}: not installed\n\nRun `phototag model list` to see what is.");
     }
     if !args.yes {
         bail!(
-            "{}: is in the cache that Python programs use too, so they would lose it as well\n\n\
-             Add --yes to delete it all the same.",
+            "{}: Python programs share this cache and would lose the model too\n\n\
+             Add --yes to delete it anyway.",
             folder.display()
         );
     }

@@ -1,6 +1,6 @@
 //! The thin edge to libjpeg: what it complains about, and which complaints mean a broken picture.
 //!
-//! libjpeg fills what is missing with grey, says so in a warning, and calls the picture decoded.
+//! libjpeg fills what is missing with grey, emits a warning, and reports success.
 //! Here a warning that means lost pixels ends the decoding at once, like an error does: by
 //! unwinding with a [`Complaint`], which is how the mozjpeg crate expects errors to come. Warnings
 //! about things that no viewer shows (stray bytes between segments, odd version numbers) are

@@ -95,7 +95,7 @@ fn read(bytes: &[u8], header: &Header, block_size: u8) -> Result<Raster, Unreada
 fn read_all(source: Source<'_>, header: &Header, block_size: u8) -> io::Result<Raster> {
     let mut jpeg = Decompress::with_err(complaints::error_manager()).from_reader(source)?;
     if jpeg.size() != (header.width as usize, header.height as usize) {
-        return Err(io::Error::other("its header says two sizes"));
+        return Err(io::Error::other("its header has two sizes"));
     }
     jpeg.scale(block_size);
     let (space, channels) = match jpeg.color_space() {

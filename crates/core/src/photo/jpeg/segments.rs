@@ -7,7 +7,7 @@
 use super::super::Unreadable;
 use super::super::raster::check_size;
 
-/// What the header says.
+/// What the header contains.
 pub(super) struct Header<'a> {
     pub(super) width: u32,
     pub(super) height: u32,
@@ -41,8 +41,8 @@ impl<'a> Header<'a> {
                 0xE2 => profile_parts.extend(ProfilePart::read(content)),
                 0xEE if content.starts_with(b"Adobe") => adobe = true,
                 START_OF_SCAN => {
-                    let frame =
-                        frame.ok_or_else(|| Unreadable::Damaged("it says no size".to_owned()))?;
+                    let frame = frame
+                        .ok_or_else(|| Unreadable::Damaged("no size in its header".to_owned()))?;
                     let in_scan = content.first().copied().unwrap_or_default();
                     return Ok(Self {
                         width: frame.width,
@@ -61,7 +61,7 @@ impl<'a> Header<'a> {
         if let Some(frame) = frame {
             check_size(frame.width, frame.height)?;
         }
-        Err(Unreadable::Damaged("there is no picture in it".to_owned()))
+        Err(Unreadable::Damaged("it contains no picture".to_owned()))
     }
 }
 
