@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::categories::Button;
 use crate::json_in_html;
+use crate::page::alt;
 use crate::site::SitePhoto;
 
 /// Photos a chunk.
@@ -74,18 +75,22 @@ fn steps(numbers: &[usize]) -> String {
 }
 
 /// The details of photos: scripts that hand them to the page's script.
-pub fn chunks(photos: &[SitePhoto]) -> impl Iterator<Item = String> {
+pub fn chunks(photos: &[SitePhoto], buttons: &[Button]) -> impl Iterator<Item = String> {
     photos.chunks(CHUNK).enumerate().map(|(number, photos)| {
         let details: Vec<Value> = photos
             .iter()
-            .map(|SitePhoto { key, rendered, .. }| {
+            .map(|photo| {
+                let rendered = &photo.rendered;
                 let caption = &rendered.caption;
+                let widths = rendered.widths();
+                let height = widths.last().map(|&largest| rendered.height(largest));
                 json!([
                     rendered.name,
-                    key,
-                    rendered.width,
-                    rendered.height,
+                    photo.key,
+                    widths,
+                    height,
                     rendered.placeholder,
+                    alt(photo, buttons),
                     caption.text,
                     caption.camera,
                     caption.date

@@ -28,7 +28,7 @@ struct Entry {
     updated: String,
 }
 
-pub fn feed(gallery: &Gallery, folder_name: &str, photos: &[SitePhoto]) -> anyhow::Result<String> {
+pub fn feed(gallery: &Gallery, folder_name: &str, photos: &[SitePhoto]) -> askama::Result<String> {
     let mut latest: Vec<&SitePhoto> = photos.iter().collect();
     // Stable: what came together stays in the page's order.
     latest.sort_by_key(|photo| std::cmp::Reverse(photo.rendered.added));
@@ -42,7 +42,7 @@ pub fn feed(gallery: &Gallery, folder_name: &str, photos: &[SitePhoto]) -> anyho
             updated: timestamp(photo.rendered.added),
         })
         .collect();
-    Ok(Feed {
+    Feed {
         title: title_of(gallery, folder_name),
         url: gallery.url.as_deref().unwrap_or_default(),
         pictures: PICTURES,
@@ -51,7 +51,7 @@ pub fn feed(gallery: &Gallery, folder_name: &str, photos: &[SitePhoto]) -> anyho
             .map_or_else(|| timestamp(0), |entry| entry.updated.clone()),
         entries,
     }
-    .render()?)
+    .render()
 }
 
 /// As `encodeURIComponent` has it.

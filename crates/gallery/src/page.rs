@@ -5,7 +5,6 @@ use askama::Template;
 
 use crate::categories::Button;
 use crate::ledger::PICTURES;
-use crate::render;
 use crate::site::SitePhoto;
 use phototag_core::catalog::Gallery;
 
@@ -27,7 +26,7 @@ pub struct Picture {
 impl Picture {
     pub fn of(photo: &SitePhoto, buttons: &[Button], base: &str) -> Self {
         let rendered = &photo.rendered;
-        let widths = render::widths(rendered.width);
+        let widths = rendered.widths();
         let file =
             |width: u32, ending: &str| format!("{PICTURES}/{}-{width}.{ending}", rendered.name);
         let set = |ending: &str| {
@@ -40,7 +39,7 @@ impl Picture {
         Self {
             alt: alt(photo, buttons),
             width: small,
-            height: render::height((rendered.width, rendered.height), small),
+            height: rendered.height(small),
             webp: set("webp"),
             jpeg: set("jpg"),
             small: file(small, "jpg"),
@@ -50,7 +49,7 @@ impl Picture {
 }
 
 /// The caption; without one, the photo's name and what it shows.
-fn alt(photo: &SitePhoto, buttons: &[Button]) -> String {
+pub fn alt(photo: &SitePhoto, buttons: &[Button]) -> String {
     if !photo.rendered.caption.text.is_empty() {
         return photo.rendered.caption.text.clone();
     }
@@ -95,7 +94,7 @@ pub fn pages(
     photos: &[SitePhoto],
     buttons: &[Button],
     data: &str,
-) -> anyhow::Result<Vec<(String, String)>> {
+) -> askama::Result<Vec<(String, String)>> {
     let groups: Vec<&[SitePhoto]> = if photos.is_empty() {
         vec![photos]
     } else {
@@ -136,7 +135,7 @@ fn path(number: usize) -> String {
     }
 }
 
-/// What the owner calls the gallery; without a word, as the folder is called.
+/// The gallery's title; the folder's name if it has none.
 pub fn title_of<'a>(gallery: &'a Gallery, folder_name: &'a str) -> &'a str {
     gallery
         .title

@@ -9,7 +9,7 @@ use phototag_core::catalog::{self, Catalog};
 use phototag_core::paths::folder_of;
 use phototag_core::tags::{self, Tags};
 use phototag_gallery::drop_in;
-use phototag_gallery::site::{self, Job, Report};
+use phototag_gallery::site::{self, Job, Report, SiteError};
 
 use super::{Outcome, photos, print, warn_of_unreadable};
 use crate::cli::GalleryArgs;
@@ -64,10 +64,22 @@ fn build(args: &GalleryArgs, out: &Path, console: &Console) -> Result<bool> {
         jobs: args.jobs.map_or_else(cores, NonZeroUsize::get),
         keep_gps: args.keep_gps,
     };
-    let report = console.watching(|watch| site::build(&job, watch))?;
+    let waiting = || {
+        console.note(&format!(
+            "{}: another phototag is writing this site; waiting for it",
+            out.display()
+        ));
+    };
+    let report = match console.watching(|watch| site::build(&job, watch, waiting)) {
+        Err(SiteError::Interrupted(interrupted)) => return Err(interrupted.into()),
+        built => built?,
+    };
     warn_of_unreadable(&report.refused, console);
+    for (path, reason) in &report.unrendered {
+        console.warn(&format!("{}: {reason}", path.display()));
+    }
     print(&describe(&report, out))?;
-    Ok(!report.refused.is_empty())
+    Ok(!report.refused.is_empty() || !report.unrendered.is_empty())
 }
 
 fn tags_path(args: &GalleryArgs) -> PathBuf {

@@ -28,24 +28,21 @@ for (const { id, photos } of categories) {
   }
 }
 
-const WIDTHS = [480, 960, 1920];
 const MONTHS = "January February March April May June July August September October November December".split(" ");
 
-const understand = (number, [name, key, width, height, placeholder, caption, camera, date]) => {
-  const widths = [...new Set(WIDTHS.map((each) => Math.min(each, width)))];
+const understand = ([name, key, widths, height, placeholder, alt, caption, camera, date]) => {
   const file = (each, ending) => `img/${name}-${each}.${ending}`;
   const set = (ending) => widths.map((each) => `${file(each, ending)} ${each}w`).join(", ");
   const largest = widths.at(-1);
-  const labels = categories.filter(({ id }) => tags[number].includes(id)).map(({ label }) => label);
   const [year, month, day] = date.slice(0, 10).split("-").map(Number);
   return {
     key,
     placeholder,
+    alt,
     caption: caption || key,
-    alt: caption || [key, ...labels].join(", "),
     facts: [date && `${day} ${MONTHS[month - 1]} ${year}`, camera].filter(Boolean).join(" · "),
     width: largest,
-    height: Math.max(1, Math.round((height * largest) / width)),
+    height,
     small: file(widths[0], "jpg"),
     large: file(largest, "jpg"),
     largeWebp: file(largest, "webp"),
@@ -60,10 +57,7 @@ let words;
 
 // Data comes as scripts, which a page opened from disk may load too.
 window.phototag = (news) => {
-  news.photos?.forEach((photo, at) => {
-    const number = news.number * block.chunk + at;
-    known.set(number, understand(number, photo));
-  });
+  news.photos?.forEach((photo, at) => known.set(news.number * block.chunk + at, understand(photo)));
   words = news.words ?? words;
 };
 
