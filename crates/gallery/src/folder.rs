@@ -195,7 +195,8 @@ fn is_folder(path: &Path) -> Result<bool, FolderError> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

@@ -1,10 +1,14 @@
-//! `phototag gallery` from outside: sites that were cut off, photos that cannot be rendered, runs at the same time, and
-//! folders with links in them.
+//! `phototag gallery` from outside: sites that were cut off, photos that cannot be rendered, runs at the same time,
+//! folders with links in them, and what `--serve` answers and follows.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
@@ -163,8 +167,8 @@ fn a_run_says_that_it_waits() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    let mut err = std::io::BufReader::new(run.stderr.take().unwrap());
-    std::io::BufRead::read_line(&mut err, &mut line).unwrap();
+    let mut err = BufReader::new(run.stderr.take().unwrap());
+    err.read_line(&mut line).unwrap();
     assert!(
         line.contains("another phototag is writing this site"),
         "{line}"
@@ -220,4 +224,218 @@ fn no_link_in_a_site_is_followed() {
         assert!(gallery.build().expect(2).err.contains("link"));
         assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     }
+}
+
+/// `phototag gallery --serve`, until the end of the test.
+struct Server {
+    process: Child,
+    port: u16,
+    lines: Receiver<String>,
+}
+
+impl Server {
+    fn of(gallery: &Gallery) -> Self {
+        let mut command = gallery.command();
+        let command = command.arg("--serve=0").stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let out = BufReader::new(process.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in out.lines() {
+                let _ = sender.send(line.unwrap());
+            }
+        });
+        let mut server = Self {
+            process,
+            port: 0,
+            lines,
+        };
+        while server.port == 0 {
+            let line = server.line("it does not serve");
+            if let Some(rest) = line.strip_prefix("Serving http://127.0.0.1:") {
+                server.port = rest.split('/').next().unwrap().parse().unwrap();
+            }
+        }
+        server
+    }
+
+    fn line(&self, failure: &str) -> String {
+        let line = self.lines.recv_timeout(Duration::from_secs(120));
+        line.unwrap_or_else(|_| panic!("{failure}"))
+    }
+
+    /// Waits for the build after which the site is as it should be.
+    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        while !is_so() {
+            self.line(&format!("not followed: {what}"));
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(120)))
+            .unwrap();
+        stream
+    }
+
+    /// The answer to a request as it stands; `PORT` is the server's.
+    fn ask(&self, request: &str) -> String {
+        let mut stream = self.connect();
+        let request = request.replace("PORT", &self.port.to_string());
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.ask(&format!(
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nConnection: close\r\n\r\n"
+        ))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Issue 16: photos in subfolders, photos replaced in place, and snippets went unseen.
+#[test]
+fn a_served_site_follows_everything_it_is_made_of() {
+    let gallery = Gallery::new();
+    let photos = gallery.path("photos");
+    gallery.title("One");
+    gallery.photo("2019/b.png", 30, 20);
+    let server = Server::of(&gallery);
+    let site = |file: &str| fs::read_to_string(gallery.path("site").join(file)).unwrap_or_default();
+    let page = || site("index.html");
+
+    gallery.photo("2019/b.png", 70, 20);
+    server.until("a photo in a subfolder, replaced in place", || {
+        page().contains("width=\"70\"")
+    });
+    gallery.photo("2020/05/c.png", 80, 20);
+    server.until("a photo in a new folder", || {
+        page().contains("width=\"80\"")
+    });
+    fs::write(photos.join("tags.json"), r#"{"c": ["bw"]}"#).unwrap();
+    server.until("the tags", || page().contains("alt=\"c, bw\""));
+    gallery.title("Two");
+    server.until("the catalog", || page().contains("<title>Two</title>"));
+
+    // Beside the photo folder, and named before they exist.
+    let snippets = "css = \"../own/my.css\"\nheader_html = \"../own/head.html\"\nfooter_html = \"foot.html\"\n[[category]]";
+    let catalog = fs::read_to_string(photos.join("phototag.toml")).unwrap();
+    let catalog = catalog.replace("[[category]]", snippets);
+    fs::create_dir(gallery.path("own")).unwrap();
+    fs::write(gallery.path("own/my.css"), "one").unwrap();
+    fs::write(gallery.path("own/head.html"), "one").unwrap();
+    fs::write(photos.join("foot.html"), "one").unwrap();
+    fs::write(photos.join("phototag.toml"), catalog).unwrap();
+    server.until("snippets", || site("custom.css") == "one");
+    fs::write(gallery.path("own/my.css"), "two").unwrap();
+    server.until("css", || site("custom.css") == "two");
+    // As editors save: another file, renamed.
+    fs::write(gallery.path("own/new"), "<nav>two</nav>").unwrap();
+    fs::rename(gallery.path("own/new"), gallery.path("own/head.html")).unwrap();
+    server.until("header_html", || page().contains("<nav>two</nav>"));
+    fs::write(photos.join("foot.html"), "<p>three</p>").unwrap();
+    server.until("footer_html", || page().contains("<p>three</p>"));
+    fs::remove_dir_all(photos.join("2020")).unwrap();
+    server.until("a folder that is gone", || !page().contains("width=\"80\""));
+}
+
+/// Issue 19: a name that was rebound to this machine read the site.
+#[test]
+fn a_served_site_answers_for_this_machine_only() {
+    let gallery = Gallery::new();
+    let server = Server::of(&gallery);
+    let status = |request: &str| {
+        let answer = server.ask(&format!("{request}Connection: close\r\n\r\n"));
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    for host in [
+        "127.0.0.1:PORT",
+        "localhost:PORT",
+        "LOCALHOST:PORT",
+        "[::1]:PORT",
+    ] {
+        assert_eq!(
+            status(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n")),
+            "200",
+            "{host}"
+        );
+    }
+    for host in [
+        "evil.example:PORT",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "localhost.evil.example:PORT",
+        "",
+    ] {
+        for path in ["/", "/site.js", "/phototag-reload"] {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n");
+            assert_eq!(status(&request), "403", "{host} {path}");
+        }
+    }
+    assert_eq!(status("GET / HTTP/1.0\r\n"), "403");
+    let other = "GET http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n";
+    assert_eq!(status(other), "403");
+    let twice = "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nHost: evil.example\r\n";
+    assert_ne!(status(twice), "200");
+}
+
+#[test]
+fn a_served_site_shows_its_own_files_only() {
+    let gallery = Gallery::new();
+    let server = Server::of(&gallery);
+    fs::write(gallery.path("secret.txt"), "secret").unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::symlink;
+        symlink(gallery.path("secret.txt"), gallery.path("site/link.txt")).unwrap();
+        symlink(gallery.path(""), gallery.path("site/up")).unwrap();
+    }
+    for path in ["/", "/site.css", "/data/0.js"] {
+        assert!(server.get(path).starts_with("HTTP/1.1 200"), "{path}");
+    }
+    for path in [
+        "/.phototag-gallery",
+        "/%2Ephototag-gallery",
+        "/link.txt",
+        "/up/secret.txt",
+        "/../secret.txt",
+    ] {
+        assert!(server.get(path).starts_with("HTTP/1.1 404"), "{path}");
+    }
+    let part = "GET /site.css HTTP/1.1\r\nHost: localhost:PORT\r\nRange: bytes=0-1\r\nConnection: close\r\n\r\n";
+    let part = server.ask(part);
+    assert!(
+        part.starts_with("HTTP/1.1 206") && part.ends_with("\r\n\r\n/*"),
+        "{part}"
+    );
+}
+
+/// Issue 19: 800 connections that sent half a request stayed open.
+#[test]
+fn connections_that_send_no_request_are_few_and_end() {
+    let gallery = Gallery::new();
+    let server = Server::of(&gallery);
+    let open = |_| {
+        let mut stream = server.connect();
+        stream.write_all(b"GET / HTTP/1.1\r\nHo").unwrap();
+        stream
+    };
+    let mut streams: Vec<TcpStream> = (0..100).map(open).collect();
+    streams[0].read_to_end(&mut Vec::new()).unwrap();
+    #[cfg(target_os = "linux")]
+    {
+        let open = fs::read_dir(format!("/proc/{}/fd", server.process.id())).unwrap();
+        assert!(open.count() < 90);
+    }
+    assert!(server.get("/").starts_with("HTTP/1.1 200"));
 }
