@@ -1,7 +1,7 @@
-//! What EXIF tells a viewer: the caption, the camera and its settings, the date; and the EXIF that
-//! exported photos carry.
+//! What a page shows of a photo's EXIF (the caption, the camera and its settings, the date), and the EXIF that rendered
+//! photos keep.
 //!
-//! Broken EXIF is never a reason to refuse a photo: what cannot be read is as if it were not there.
+//! Broken EXIF is never a reason to refuse a photo: what cannot be read is ignored.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,20 +10,20 @@ use exif::experimental::Writer;
 use exif::{Context, Exif, Field, In, Reader, Tag, Value};
 use serde::{Deserialize, Serialize};
 
-/// What is said below a photo. Empty where EXIF says nothing.
+/// The text below a photo. Fields that EXIF lacks are empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Caption {
     pub text: String,
     /// "Canon EOS R5 · RF50mm F1.8 STM · 1/250 s · f/1.8 · ISO 100"
     pub camera: String,
-    /// "2019-05-01 12:30:00", as the camera's clock had it.
+    /// "2019-05-01 12:30:00", in the camera's time zone.
     pub date: String,
 }
 
 /// EXIF as read from a photo.
 pub struct Metadata(Option<Exif>);
 
-/// What cameras write where a caption belongs.
+/// What cameras write into the caption field themselves.
 const NO_CAPTIONS: &[&str] = &[
     "OLYMPUS DIGITAL CAMERA",
     "SONY DSC",
@@ -35,7 +35,7 @@ const NO_CAPTIONS: &[&str] = &[
     "default",
 ];
 
-/// What stays in an exported photo: whose it is, and how it was taken.
+/// The fields that a rendered photo keeps: author, copyright, and how it was taken.
 const KEPT: &[Tag] = &[
     Tag::ImageDescription,
     Tag::Artist,
@@ -110,7 +110,7 @@ impl Metadata {
         }
     }
 
-    /// The EXIF block of an exported photo, with the place only if the owner wants that.
+    /// The EXIF block of a rendered photo. GPS fields only with `keep_gps`.
     pub fn exported(&self, keep_gps: bool) -> Option<Vec<u8>> {
         let exif = self.0.as_ref()?;
         let kept: Vec<&Field> = exif
@@ -131,7 +131,7 @@ impl Metadata {
     }
 }
 
-/// One line of text, without control characters, of a length that a caption has.
+/// One line of text without control characters, at most 1000 characters.
 fn text(field: &Field) -> Option<String> {
     let Value::Ascii(parts) = &field.value else {
         return None;
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_photo_says_nothing() {
+    fn no_photo_has_no_caption() {
         for bytes in [
             &b""[..],
             b"\xFF\xD8\xFF",

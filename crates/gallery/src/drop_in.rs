@@ -1,6 +1,6 @@
-//! The filter buttons as files to put beside a page that exists: a module, a stylesheet, and the data.
+//! The filter buttons as files for an existing page: a module, a stylesheet, and the data.
 //!
-//! Only files that are ours by their content are replaced.
+//! A file is replaced only if its content is phototag's.
 
 use std::error::Error;
 use std::fs;
@@ -19,7 +19,7 @@ const STYLE: &str = include_str!("../web/filter.css");
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DropInError {
-    /// Something that phototag did not write is where one of its files belongs.
+    /// A file that phototag did not write has the name of one of phototag's files.
     #[error(
         "{}: phototag did not write this file, so it is not overwritten\n\nMove it away, or choose another folder.",
         .0.display()
@@ -42,11 +42,11 @@ pub enum DropInError {
     Json(#[from] serde_json::Error),
 }
 
-/// Writes the drop-in into `folder` and returns the files written. `tags` is left out where the
-/// folder is the one that tags.json lies in already.
+/// Writes the drop-in into `folder` and returns the files written. Pass no `tags` if tags.json is in that folder
+/// already.
 ///
 /// # Errors
-/// [`DropInError::NotOurs`] if one of the files is there and phototag did not write it: nothing is written then.
+/// [`DropInError::NotOurs`] if one of the files exists and phototag did not write it. Nothing is written then.
 pub fn write(
     folder: &Path,
     catalog: &Catalog,
@@ -85,7 +85,7 @@ pub fn write(
     Ok(written)
 }
 
-/// An error if something is at `path` that is not what we would write there.
+/// Refuses to replace a file whose content is not phototag's.
 fn check(path: &Path, is_ours: impl Fn(&str) -> bool) -> Result<(), DropInError> {
     match fs::read(path) {
         Ok(bytes) if std::str::from_utf8(&bytes).is_ok_and(&is_ours) => Ok(()),
@@ -95,12 +95,12 @@ fn check(path: &Path, is_ours: impl Fn(&str) -> bool) -> Result<(), DropInError>
     }
 }
 
-/// What the files of every version start with.
+/// The start that the files of all versions share.
 fn first_words(text: &str) -> Vec<&str> {
     text.split_whitespace().take(3).collect()
 }
 
-/// What the owner puts into the page, for files in `folder`.
+/// The HTML to paste into the page, for files in `folder`.
 pub fn html(folder: &str) -> String {
     format!(
         r#"  <link rel="stylesheet" href="{folder}/phototag-filter.css">

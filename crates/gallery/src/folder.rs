@@ -1,7 +1,7 @@
-//! A site's folder on disk. Nothing here reads, writes or deletes through a link inside it: whoever made such a link,
-//! what it points to is not the site.
+//! A site's folder on disk. Nothing here reads, writes or deletes through a link inside the folder, because what a link
+//! points to is not part of the site.
 //!
-//! The folder itself may be a link, since its owner named it. Paths are relative to it, with `/`.
+//! The folder itself may be a link, because the user named it. Paths are relative to the folder, with `/`.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -29,7 +29,7 @@ pub enum FolderError {
     /// A file cannot be deleted.
     #[error("{}: cannot be deleted", .0.display())]
     Delete(PathBuf, #[source] io::Error),
-    /// A link, or something else that is neither a file nor a folder, where phototag needs one.
+    /// A link or a special file where phototag needs a file or a folder.
     #[error(
         "{}: this is a link or a special file, so phototag does not use it\n\nMove it away, or choose another folder.",
         .0.display()
@@ -57,7 +57,7 @@ impl SiteFolder {
         Ok(Self(root.to_owned()))
     }
 
-    /// Where a file is, for messages.
+    /// The full path of a file, for messages.
     pub fn path(&self, file: &str) -> PathBuf {
         self.0.join(file)
     }
@@ -107,7 +107,7 @@ impl SiteFolder {
             .map_err(|error| FolderError::Write(path, error))
     }
 
-    /// Deletes a file, or the link in its place. It is no error if there is none.
+    /// Deletes a file, or the link in its place. A missing file is not an error.
     pub fn delete(&self, file: &str) -> Result<(), FolderError> {
         if !self.parents(file)? {
             return Ok(());
@@ -152,7 +152,7 @@ impl SiteFolder {
         Ok(())
     }
 
-    /// Creates a folder with the folders it is in, unless it is there.
+    /// Creates a folder and its parents if they are missing.
     fn make(&self, folder: &str) -> Result<(), FolderError> {
         for part in prefixes(folder) {
             let path = self.path(part);
@@ -165,7 +165,7 @@ impl SiteFolder {
         Ok(())
     }
 
-    /// Whether the folders that a file is in are all there.
+    /// Whether all folders above a file exist.
     fn parents(&self, file: &str) -> Result<bool, FolderError> {
         let Some((folder, _)) = file.rsplit_once('/') else {
             return Ok(true);
@@ -185,7 +185,7 @@ fn prefixes(folder: &str) -> impl Iterator<Item = &str> {
     ends.chain([folder.len()]).map(|end| &folder[..end])
 }
 
-/// Whether a real folder is there.
+/// Whether the path is a real folder.
 fn is_folder(path: &Path) -> Result<bool, FolderError> {
     match fs::symlink_metadata(path) {
         Ok(about) if about.is_dir() => Ok(true),

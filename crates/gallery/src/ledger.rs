@@ -1,8 +1,8 @@
-//! What phototag wrote into a site's folder: so that only changed photos are rendered again, and only
-//! files of ours are ever replaced or deleted.
+//! The list of files that phototag wrote into a site's folder. With it, only changed photos are rendered again, and only
+//! phototag's own files are replaced or deleted.
 //!
-//! One JSON line an entry, appended while the site is built and rewritten at the end. Whatever is about to be
-//! written is noted first, so that a run that is cut off leaves no file that the next run does not know.
+//! One JSON line per entry, appended while the site is built; the file is rewritten at the end. A file is noted before
+//! it is written, so that an interrupted run leaves no file that the next run does not recognise.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -43,7 +43,7 @@ pub enum LedgerError {
         .0.display()
     )]
     Changed(PathBuf),
-    /// Something that phototag did not write is where a file of the site belongs.
+    /// A file that phototag did not write has the name of a file of the site.
     #[error(
         "{}: phototag did not write this file, so it is not overwritten\n\nMove it away, or choose another folder.",
         .0.display()
@@ -75,7 +75,7 @@ pub struct Rendered {
     pub height: u32,
     pub placeholder: String,
     pub caption: Caption,
-    /// When it came to the site, in seconds since 1970.
+    /// When it was added to the site, in seconds since 1970.
     pub added: u64,
 }
 
@@ -101,11 +101,11 @@ impl Rendered {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Line {
-    /// Files of this name may be there.
+    /// Files of this name may exist.
     Begun(String),
     Photo(Rendered),
-    /// A page or anything else but photos: its path and the hash of its content. If there are several of one page, a run
-    /// was cut off, and the file is one of them.
+    /// A page or any other file that is not a photo: its path and the hash of its content. Several lines for one page
+    /// mean that a run was interrupted: the file then has one of these hashes.
     Page(String, String),
 }
 
@@ -114,10 +114,10 @@ pub struct Ledger {
     folder: SiteFolder,
     /// By source.
     pub photos: HashMap<String, Rendered>,
-    /// By path: hashes of what was written, or is about to be.
+    /// By path: hashes of the content that the file may have.
     pages: BTreeMap<String, Vec<String>>,
     names: HashSet<String>,
-    /// What the file says.
+    /// The file's content.
     text: String,
     file: File,
 }
@@ -131,7 +131,7 @@ impl Ledger {
             Found::File(bytes) => bytes,
             Found::Other => return Err(FolderError::Link(path).into()),
         };
-        // A cut may go through a letter.
+        // An interrupted run may leave half a character.
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let (mut photos, mut names) = (HashMap::new(), HashSet::new());
         let mut pages: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -149,7 +149,7 @@ impl Ledger {
                 Ok(Line::Page(page, hash)) if is_inside(&page) => {
                     pages.entry(page).or_default().push(hash);
                 }
-                // The run was cut off within its last line.
+                // The run was interrupted within its last line.
                 Err(_) if at + 1 == lines.len() => is_cut = true,
                 _ => return Err(LedgerError::Unknown { path, line: at + 1 }),
             }
@@ -174,10 +174,10 @@ impl Ledger {
         &self.folder
     }
 
-    /// Notes that files of this name will be written.
+    /// Notes that these files, which share `name`, will be written.
     ///
     /// # Errors
-    /// [`LedgerError::NotOurs`] if there are such files already, and phototag did not write them.
+    /// [`LedgerError::NotOurs`] if one of them exists and phototag did not write it.
     pub fn begin(&mut self, name: &str, files: &[String]) -> Result<()> {
         if self.names.contains(name) {
             return Ok(());
@@ -191,14 +191,18 @@ impl Ledger {
         self.append(&[Line::Begun(name.to_owned())])
     }
 
-    /// Notes a photo whose files are all there.
+    /// Notes a photo whose files are all written.
     pub fn keep(&mut self, photo: Rendered) -> Result<()> {
         self.append(&[Line::Photo(photo.clone())])?;
         self.photos.insert(photo.source.clone(), photo);
         Ok(())
     }
 
-    /// Writes pages in this order, those that differ from what is there. Nothing is written if one of them is not ours.
+    /// Writes the pages that changed, in this order.
+    ///
+    /// # Errors
+    /// [`LedgerError::Changed`] or [`LedgerError::NotOurs`] if phototag must not replace one of the files. Nothing is
+    /// written then.
     pub fn write(&mut self, pages: &[(String, Vec<u8>)]) -> Result<()> {
         let mut changed = Vec::new();
         for (page, content) in pages {
@@ -231,13 +235,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// The files that are there of photos.
+    /// The names of the files in [`PICTURES`].
     pub fn pictures(&self) -> Result<HashSet<String>> {
         Ok(self.folder.files(PICTURES)?)
     }
 
-    /// Deletes what we wrote for photos and pages that are no more, and returns how many photos that
-    /// were.
+    /// Deletes the files of photos and pages that are no longer on the site. Returns how many photos that were.
     pub fn clean(&mut self, sources: &HashSet<&str>, pages: &HashSet<&str>) -> Result<usize> {
         let before = self.photos.len();
         self.photos
@@ -273,7 +276,7 @@ impl Ledger {
         Ok(before - self.photos.len())
     }
 
-    /// Returns when the lines are on the disk: what they announce may be written then.
+    /// Appends lines and syncs the file: what they announce is written after them.
     fn append(&mut self, lines: &[Line]) -> Result<()> {
         if lines.is_empty() {
             return Ok(());
@@ -290,7 +293,7 @@ impl Ledger {
             .map_err(|error| FolderError::Write(self.folder.path(FILE_NAME), error).into())
     }
 
-    /// The whole ledger, without lines that later ones made void.
+    /// Writes the whole ledger without obsolete lines, if that changes it.
     fn rewrite(&mut self) -> Result<()> {
         let mut photos: Vec<&Rendered> = self.photos.values().collect();
         photos.sort_by(|a, b| a.source.cmp(&b.source));

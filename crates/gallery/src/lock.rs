@@ -7,7 +7,7 @@ use phototag_core::progress::{Event, Interrupted, PULSE, Watch};
 use crate::folder::SiteFolder;
 use crate::site::SiteError;
 
-/// The file that is locked. It is empty and stays: deleting it would let two runs in.
+/// The locked file. It is never deleted: that would let two runs in at once.
 const FILE_NAME: &str = ".phototag-gallery.lock";
 
 /// The right to write into a site's folder, until it is dropped.
@@ -18,10 +18,10 @@ pub struct Lock {
 impl Lock {
     /// Waits for other runs to end. `waiting` is called once if there is one.
     ///
-    /// Some network folders have no locks. There two runs at once can still get into each other's way.
+    /// Some network file systems have no locks. There, runs do not wait for each other.
     ///
     /// # Errors
-    /// [`SiteError::Interrupted`] if `watch` breaks, [`SiteError::Folder`] if the file cannot be made.
+    /// [`SiteError::Interrupted`] if `watch` breaks, [`SiteError::Folder`] if the file cannot be created.
     pub fn take(
         folder: &SiteFolder,
         watch: &mut Watch,

@@ -1,5 +1,5 @@
-//! The pages as HTML: the first one, which the script brings to life, and plain ones for browsers
-//! without scripts and for search engines.
+//! The pages as HTML: the first one, which runs the script, and plain ones for browsers without scripts and for search
+//! engines.
 
 use askama::Template;
 
@@ -8,7 +8,7 @@ use crate::ledger::PICTURES;
 use crate::site::SitePhoto;
 use phototag_core::catalog::Gallery;
 
-/// Photos a page without a script.
+/// Photos on a page without a script.
 pub const ON_A_PAGE: usize = 60;
 
 /// A photo in HTML. `webp` and `jpeg` are addresses as seen from the page, the others from the site's folder.
@@ -48,7 +48,7 @@ impl Picture {
     }
 }
 
-/// The caption; without one, the photo's name and what it shows.
+/// The caption, or else the photo's key and its categories.
 pub fn alt(photo: &SitePhoto, buttons: &[Button]) -> String {
     if !photo.rendered.caption.text.is_empty() {
         return photo.rendered.caption.text.clone();
@@ -62,7 +62,7 @@ pub fn alt(photo: &SitePhoto, buttons: &[Button]) -> String {
         .join(", ")
 }
 
-/// The owner's files, as they are put into every page.
+/// The user's files that are inserted into every page.
 #[derive(Default)]
 pub struct Snippets {
     pub css: Option<String>,
@@ -80,13 +80,13 @@ struct Page<'a> {
     /// From 1.
     number: usize,
     pages: usize,
-    /// The way from this page to the site's folder.
+    /// The relative address of the site's folder.
     base: &'static str,
     pictures: Vec<Picture>,
     data: String,
 }
 
-/// The pages with their paths: `index.html`, and `pages/N.html` for what the first one has no room for.
+/// The pages with their paths: `index.html`, then `pages/2.html` and so on.
 pub fn pages(
     gallery: &Gallery,
     folder_name: &str,

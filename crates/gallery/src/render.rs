@@ -1,4 +1,4 @@
-//! One photo to the files that a page shows: up to three widths, WebP and JPEG each, and a tiny placeholder.
+//! Renders one photo for a page: up to three widths, each as WebP and JPEG, and a tiny placeholder.
 //!
 //! Knows no pages and writes no files. Pixels come upright and in sRGB from [`photo::decode`], reduced in steps by a
 //! Lanczos filter. Metadata of the source file, GPS position included, is dropped; the largest width gets the few EXIF

@@ -49,9 +49,9 @@ pub struct Job {
     pub photos: PathBuf,
     /// The site's folder.
     pub out: PathBuf,
-    /// The categories, and what the pages say.
+    /// The categories, and the texts of the pages.
     pub catalog: Catalog,
-    /// The folder that `[gallery]`'s files are named from.
+    /// The folder that the file names under `[gallery]` are relative to.
     pub catalog_folder: PathBuf,
     /// The photos' tags.
     pub tags: Tags,
@@ -108,9 +108,9 @@ pub(crate) struct SitePhoto {
 pub struct Report {
     /// Photos on the site.
     pub photos: usize,
-    /// Photos that were rendered in this run.
+    /// Photos that this run rendered.
     pub rendered: usize,
-    /// Photos that were on the site before and are no more.
+    /// Photos that were removed from the site.
     pub removed: usize,
     /// Photos that could not be read.
     pub refused: Vec<Refused>,
@@ -185,7 +185,7 @@ fn scan(job: &Job, ledger: &Ledger, watch: &mut Watch) -> Result<Scan, SiteError
     })
 }
 
-/// The photos that are not on the site as they are now.
+/// The photos that are new, changed, or rendered differently now.
 fn outdated<'a>(
     job: &Job,
     photos: &'a [PhotoFile],
@@ -384,7 +384,7 @@ fn in_order(job: &Job, files: &[&PhotoFile], ledger: &Ledger) -> Vec<SitePhoto> 
     photos
 }
 
-/// Everything but photos: paths and contents, in the order in which they are written.
+/// Paths and contents of everything but photos, in the order in which they are written.
 fn pages(
     job: &Job,
     photos: &[SitePhoto],
@@ -411,7 +411,7 @@ fn pages(
     pages.push(("data/words.js".to_owned(), data::words(photos).into_bytes()));
     let feed = feed::feed(gallery, &folder_name, photos)?;
     pages.push(("feed.xml".to_owned(), feed.into_bytes()));
-    // The first page last: what it names is there by then.
+    // The first page last, after the files that it names.
     let html = page::pages(gallery, &folder_name, snippets, photos, &buttons, &block)?;
     let html = html.into_iter().rev();
     pages.extend(html.map(|(page, html)| (page, html.into_bytes())));

@@ -1,4 +1,4 @@
-//! `phototag gallery`: the tags as pages.
+//! `phototag gallery`: a site, or filter buttons for an existing page.
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -29,7 +29,7 @@ pub fn gallery(args: &GalleryArgs, console: &Console) -> Result<Outcome> {
             "nothing to write: give --out FOLDER for a site, or --drop-in FOLDER for filter buttons"
         );
     };
-    // Before the site is built, so that no change is missed.
+    // Watch before the first build, so that no change is missed.
     let changes = args.serve.map(|_| Changes::of(sources(args, out)));
     let mut changes = changes.transpose()?;
     let mut unreadable = build(args, out, console)?;
@@ -61,7 +61,7 @@ pub fn gallery(args: &GalleryArgs, console: &Console) -> Result<Outcome> {
     })
 }
 
-/// What the site is made of now. A catalog with mistakes names no files of its own.
+/// The files to watch. Without the catalog's own if it cannot be read.
 fn sources(args: &GalleryArgs, out: &Path) -> Sources {
     let catalog = catalog(args).ok();
     let gallery = catalog.as_ref().map(|catalog| &catalog.gallery);
@@ -84,7 +84,7 @@ fn warn_of_polling(changes: &Changes, console: &Console) {
     }
 }
 
-/// Builds the site, and says whether photos could not be read.
+/// Builds the site. Returns whether photos had to be left out.
 fn build(args: &GalleryArgs, out: &Path, console: &Console) -> Result<bool> {
     let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let job = Job {

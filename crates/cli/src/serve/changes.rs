@@ -1,7 +1,7 @@
-//! What changes of the things that a site is made of, as the system reports it.
+//! Watches the files that a site is made of.
 //!
-//! While nothing changes, nothing is looked at. Where the system reports nothing (network folders) or cannot (too many
-//! folders), files are asked for their times of change now and then instead.
+//! The operating system reports changes, so waiting costs nothing. Where it cannot (network file systems, too many
+//! folders), the files' metadata is polled instead.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use notify::{Config, Event, EventKind, PollWatcher, RecommendedWatcher, Recursiv
 use super::TICK;
 use super::remote::is_remote;
 
-/// A rebuild starts after so long without a change: programs write a file in pieces.
+/// A rebuild starts after this time without a change, because programs write files in several steps.
 const QUIET: Duration = Duration::from_millis(200);
-/// It starts after so long in any case.
+/// A rebuild starts this long after the first change in any case.
 const LONGEST: Duration = Duration::from_secs(3);
-/// How often files are asked where nothing is reported.
+/// How often metadata is polled.
 const POLL: Duration = Duration::from_secs(2);
 
 /// What a site is made of.
@@ -26,9 +26,9 @@ const POLL: Duration = Duration::from_secs(2);
 pub struct Sources {
     /// The photo folder; everything in it but hidden files.
     pub photos: PathBuf,
-    /// Files anywhere, whether they exist or not.
+    /// Other files, inside the photo folder or not. They need not exist.
     pub files: Vec<PathBuf>,
-    /// The site's own folder, whose changes are phototag's.
+    /// The site's own folder, which is not watched.
     pub site: PathBuf,
 }
 
@@ -44,7 +44,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Starts to watch. Changes from now on are seen.
+    /// Starts to watch.
     pub fn of(sources: Sources) -> Result<Self> {
         let mut changes = Self::unwatched(sources);
         let remote = changes
@@ -88,7 +88,7 @@ impl Changes {
         self.update()
     }
 
-    /// Waits for changes until they pause; false if `is_over` says so first.
+    /// Waits until something changed and then pauses. Returns false if `is_over` does not wait for that.
     pub fn wait(&mut self, is_over: impl Fn() -> bool) -> bool {
         loop {
             if is_over() {
@@ -117,14 +117,14 @@ impl Changes {
         !is_over()
     }
 
-    /// Whether the site may look different now.
+    /// Whether the site may have to be rebuilt.
     fn matters(&mut self, report: notify::Result<Event>) -> bool {
         match report {
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
             // Reports were lost.
             Ok(event) if event.need_rescan() || event.paths.is_empty() => true,
             Ok(event) => event.paths.iter().any(|path| self.is_source(path)),
-            // A new folder that cannot be watched. What else fails is looked at by the rebuild.
+            // A new folder cannot be watched, for example.
             Err(error) => {
                 if self.polled.is_none() {
                     let _ = self.poll(error.to_string());
@@ -140,7 +140,7 @@ impl Changes {
             files,
             site,
         } = &self.sources;
-        // A folder on the way to a file may have been created or renamed.
+        // A parent folder of the file may have been created or renamed.
         if files.iter().any(|file| file.starts_with(path)) {
             return true;
         }
@@ -156,7 +156,7 @@ impl Changes {
         let photos = &self.sources.photos;
         let mut folders = vec![photos.clone()];
         for file in &self.sources.files {
-            // A missing folder is noticed in the one that it will be in.
+            // A missing folder is watched for in its nearest existing parent.
             let folder = file.ancestors().skip(1).find(|folder| folder.is_dir());
             folders.extend(
                 folder
@@ -167,7 +167,7 @@ impl Changes {
         folders
     }
 
-    /// Watches the sources' folders, and no others. Polls if the system does not let it.
+    /// Watches the sources' folders and no others; polls if the system refuses.
     fn update(&mut self) -> Result<()> {
         match self.try_update() {
             Err(error) if self.polled.is_none() => self.poll(error.to_string()),
@@ -178,7 +178,7 @@ impl Changes {
     fn try_update(&mut self) -> notify::Result<()> {
         let wanted: BTreeSet<PathBuf> = self.folders().into_iter().collect();
         for old in self.watched.difference(&wanted) {
-            // It may be gone, and then its watch is too.
+            // Fails if the folder is gone, and its watch with it.
             let _ = self.watcher.unwatch(old);
         }
         for new in wanted.difference(&self.watched) {
@@ -203,7 +203,7 @@ impl Changes {
     }
 }
 
-/// Absolute paths, as reports have them. A file that is a link counts twice: as the link, and as what it leads to.
+/// Absolute paths, as in reports. A file that is a link is listed twice: the link and its target.
 fn resolved(sources: Sources) -> Sources {
     let links = sources.files.iter().map(|file| resolve(file));
     let targets = sources
@@ -217,7 +217,7 @@ fn resolved(sources: Sources) -> Sources {
     }
 }
 
-/// A path whose existing folders are resolved; its last name is not.
+/// The path with its existing parents resolved, but not its last component.
 fn resolve(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let known = path.ancestors().skip(1).find_map(|folder| {
@@ -233,9 +233,9 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// Only what would change the site starts a rebuild; what phototag writes itself does not.
+    /// Only changes of sources start a rebuild; phototag's own files do not.
     #[test]
-    fn sources_are_told_apart_from_what_phototag_writes() {
+    fn sources_count_and_files_of_phototag_do_not() {
         let base = tempfile::tempdir().unwrap();
         let base = base.path().canonicalize().unwrap();
         let photos = base.join("photos");
@@ -302,6 +302,7 @@ mod tests {
         let mut changes = Changes::unwatched(sources);
         changes.poll("a test".to_owned()).unwrap();
         fs::write(photos.join("2019/a.jpg"), "").unwrap();
-        assert!(changes.wait(|| false));
+        let start = Instant::now();
+        assert!(changes.wait(|| start.elapsed() > Duration::from_secs(60)));
     }
 }

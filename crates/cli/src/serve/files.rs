@@ -1,11 +1,11 @@
-//! Which file an address names.
+//! Maps the path of an address to a file of the site.
 
 use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
-/// The file of the site in `folder` that the path of an address names, if it may be shown: no hidden file, such as the
-/// list of what phototag wrote, and nothing outside of the folder, where a link or `..` may lead.
+/// The file in `folder` for the path of an address. `None` for missing files, hidden files (the ledger is one) and
+/// files outside the folder, whether through `..` or a link.
 pub fn shown(folder: &Path, address: &str) -> Option<PathBuf> {
     let decoded = percent_decode_str(address.strip_prefix('/')?);
     let decoded = decoded.decode_utf8().ok()?;
@@ -18,7 +18,7 @@ pub fn shown(folder: &Path, address: &str) -> Option<PathBuf> {
     is_shown.then_some(file)
 }
 
-/// Names only, none of them hidden.
+/// Whether all components are names, and none is hidden.
 fn is_plain(path: &Path) -> bool {
     path.components().all(|part| {
         matches!(part, Component::Normal(name) if !name.as_encoded_bytes().starts_with(b"."))

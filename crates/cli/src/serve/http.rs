@@ -1,8 +1,8 @@
 //! HTTP for one site on the loopback address.
 //!
-//! Every page that a browser opens can send requests to this machine. Requests whose Host is not this server's are
-//! refused, so that a name which was rebound to the loopback address reads nothing. Connections are limited in number,
-//! and in the time that they may take to send a request.
+//! Any web page can make a browser send requests to the loopback address. A request whose Host header is not this
+//! server's is refused, which stops DNS rebinding. The number of connections is limited, and so is the time for sending
+//! a request.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,9 +27,9 @@ use phototag_gallery::RELOAD_SCRIPT;
 
 use super::files;
 
-/// Connections at a time. More wait until one ends.
+/// The most connections at a time; others wait.
 const CONNECTIONS: usize = 64;
-/// How long a request may take to arrive; also how long a connection may be idle.
+/// The longest time for sending a request's headers, idle time included.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
@@ -39,7 +39,7 @@ struct Site {
     builds: watch::Receiver<u64>,
 }
 
-/// What answers requests to `port`. `builds` changes when the site was rebuilt.
+/// The service for requests to `port`. `builds` changes after each rebuild.
 pub fn app(folder: &Path, port: u16, builds: watch::Receiver<u64>) -> Router {
     let site = Site {
         folder: folder.to_owned(),
@@ -63,19 +63,19 @@ pub fn app(folder: &Path, port: u16, builds: watch::Receiver<u64>) -> Router {
         .with_state(site)
 }
 
-/// Accepts connections for ever.
+/// Accepts connections until it is dropped.
 pub async fn accept(listener: TcpListener, app: Router) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     while let Ok(place) = places.clone().acquire_owned().await {
         let Ok((stream, _)) = listener.accept().await else {
-            // Too many open files, for example: it may pass.
+            // Too many open files, for example. Try again.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         let service = TowerToHyperService::new(app.clone());
         tokio::spawn(async move {
             let _place = place;
-            // A connection that breaks is no concern of the others.
+            // A broken connection ends alone.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(PATIENCE)
@@ -123,7 +123,7 @@ async fn index(State(site): State<Site>) -> Response {
     .into_response()
 }
 
-/// Answers when the site was rebuilt.
+/// Answers after the next rebuild.
 async fn next_build(State(mut site): State<Site>) -> &'static str {
     site.builds.mark_unchanged();
     let _ = site.builds.changed().await;

@@ -1,7 +1,7 @@
-//! The site on this machine, for a look: rebuilt and reloaded when something changes that it is made of.
+//! `gallery --serve`: a local preview of the site, rebuilt and reloaded when its sources change.
 //!
-//! Not for the open internet: it listens on the loopback address only and answers requests for that address only
-//! ([`http`]). What changed is the business of [`changes`]. The page waits for the next build in a long request.
+//! Not a public web server: it listens on the loopback address and answers requests for it only ([`http`]). [`changes`]
+//! watches the sources. The page learns of a rebuild from a request that is answered then.
 
 mod changes;
 mod files;
@@ -19,7 +19,7 @@ use crate::interrupt;
 
 pub use changes::{Changes, Sources};
 
-/// How often Ctrl-C is looked for. Files are not looked at.
+/// How often the Ctrl-C flag is checked.
 const TICK: Duration = Duration::from_millis(200);
 
 /// Serves `folder` on `port` (0: any that is free) until interrupted. `ready` gets the address. `rebuild` is called

@@ -1,9 +1,9 @@
-//! Whether a folder is on another machine, where this system sees only its own changes.
+//! Detects network file systems, whose changes by other machines are not reported.
 
 use std::path::Path;
 
-/// Whether the folder, an absolute path without links, is on a network or shared file system. Known on Linux only;
-/// elsewhere the system's own notices are all there is.
+/// Whether the folder (an absolute path without links) is on a network or shared file system. Always false outside
+/// Linux.
 pub fn is_remote(folder: &Path) -> bool {
     cfg!(target_os = "linux")
         && std::fs::read_to_string("/proc/self/mounts")
@@ -18,7 +18,7 @@ fn is_remote_in(mounts: &str, folder: &Path) -> bool {
         let kind = words.next()?;
         folder.starts_with(&point).then_some((point.len(), kind))
     });
-    // The last of equal ones hides those before it.
+    // The last of several mounts on one point hides the others.
     let kind = mounted
         .max_by_key(|(length, _)| *length)
         .map(|(_, kind)| kind);

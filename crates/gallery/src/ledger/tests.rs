@@ -1,4 +1,4 @@
-//! The ledger against folders that a run left half done, and against folders that are not phototag's alone.
+//! The ledger after interrupted runs, and in folders that hold files of others.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-// What the page knows of its photos: ratios and tags of all at once, details where one looks.
+// The page's data: ratios and tags of all photos at once, details of the photos in view.
 
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const digit = new Map([...DIGITS].map((letter, value) => [letter, value]));
@@ -55,7 +55,7 @@ const known = new Map();
 const asked = new Map();
 let words;
 
-// Data comes as scripts, which a page opened from disk may load too.
+// Data comes as scripts, because a page that was opened from disk can load them.
 window.phototag = (news) => {
   news.photos?.forEach((photo, at) => known.set(news.number * block.chunk + at, understand(photo)));
   words = news.words ?? words;
@@ -80,10 +80,10 @@ const script = (address) => {
   return asked.get(address);
 };
 
-/** A photo's details, if they are here. */
+/** A photo's details, if they are loaded. */
 export const details = (number) => known.get(number);
 
-/** Brings a photo's details. */
+/** Loads a photo's details. */
 export const bring = async (number) => {
   if (!known.has(number)) await script(`data/${Math.floor(number / block.chunk)}.js`);
   return known.get(number);
@@ -95,7 +95,7 @@ export const allWords = async () => {
   return words;
 };
 
-/** PhotoSwipe's core, which nobody needs before they open a photo. */
+/** PhotoSwipe's core, loaded when the first photo is opened. */
 export const photoswipe = async () => {
   if (!window.PhotoSwipe) await script("photoswipe.js");
   return window.PhotoSwipe;
