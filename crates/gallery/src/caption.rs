@@ -4,6 +4,7 @@
 //! Broken EXIF is never a reason to refuse a photo: what cannot be read is ignored.
 
 use std::io::Cursor;
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use exif::experimental::Writer;
@@ -49,6 +50,9 @@ const KEPT: &[Tag] = &[
     Tag::FocalLength,
     Tag::DateTimeOriginal,
 ];
+
+/// The numbers of the GPS fields (EXIF 2.3, table 15).
+const GPS_FIELDS: RangeInclusive<u16> = 0..=0x1F;
 
 impl Metadata {
     /// Reads the EXIF of a JPEG, PNG, WebP or TIFF.
@@ -113,12 +117,12 @@ impl Metadata {
     /// The EXIF block of a rendered photo. GPS fields only with `keep_gps`.
     pub fn exported(&self, keep_gps: bool) -> Option<Vec<u8>> {
         let exif = self.0.as_ref()?;
-        let kept: Vec<&Field> = exif
-            .fields()
-            .filter(|field| field.ifd_num == In::PRIMARY)
-            .filter(|field| {
-                KEPT.contains(&field.tag) || (keep_gps && field.tag.context() == Context::Gps)
-            })
+        // Field by field, not all of `fields()`: thousands can share the same bytes, and each is copied.
+        let gps = GPS_FIELDS.filter(|_| keep_gps);
+        let wanted = KEPT.iter().copied();
+        let wanted = wanted.chain(gps.map(|number| Tag(Context::Gps, number)));
+        let kept: Vec<&Field> = wanted
+            .filter_map(|tag| exif.get_field(tag, In::PRIMARY))
             .collect();
         if kept.is_empty() {
             return None;
@@ -254,5 +258,29 @@ mod tests {
             assert_eq!(metadata.caption(), Caption::default());
             assert_eq!(metadata.exported(true), None);
         }
+    }
+
+    /// Issue 19: an EXIF block of 124 KB, whose thousands of fields share their bytes, took 7.4 GB.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn fields_that_are_not_kept_take_no_memory() {
+        let (fields, length) = (2000, 60_000);
+        let mut block = b"MM\0*\0\0\0\x08".to_vec();
+        block.extend(u16::to_be_bytes(fields));
+        let end = 8 + 2 + 12 * u32::from(fields) + 4;
+        for number in 0..fields {
+            block.extend(u16::to_be_bytes(0xC000 + number));
+            block.extend([0, 2]);
+            block.extend(u32::to_be_bytes(length));
+            block.extend(u32::to_be_bytes(end));
+        }
+        block.resize((end + length) as usize, 0);
+        let metadata = Metadata(Reader::new().read_raw(block).ok());
+        assert!(metadata.0.is_some());
+        assert_eq!(metadata.exported(true), None);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status.split("VmHWM:").nth(1).unwrap();
+        let kilobytes: u64 = peak.split_whitespace().next().unwrap().parse().unwrap();
+        assert!(kilobytes < 500_000, "{kilobytes} KB");
     }
 }
