@@ -1,4 +1,4 @@
-//! categories.json: what a page has to know of the catalog to draw its buttons.
+//! categories.json: what a page needs of the catalog to draw its buttons.
 
 use serde::{Deserialize, Serialize};
 

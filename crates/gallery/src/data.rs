@@ -1,8 +1,8 @@
-//! What the page's script reads: a short block for all photos inside the page, and details in chunks
-//! that are fetched where one looks.
+//! The data for the page's script: a short block about all photos inside the page, and details in chunks that the
+//! script fetches for the photos in view.
 //!
-//! The block has what layout and filters need of every photo, in a few characters each: at 10,000
-//! photos it is some 45 KB. Chunks are scripts, since a page that was opened from disk can load no other data.
+//! The block holds what layout and filters need, a few characters per photo: about 45 KB for 10,000 photos. Chunks are
+//! scripts, because a page that was opened from disk can load no other data.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use crate::categories::Button;
 use crate::json_in_html;
+use crate::page::alt;
 use crate::site::SitePhoto;
 
-/// Photos a chunk.
+/// Photos per chunk.
 pub const CHUNK: usize = 50;
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -36,12 +37,12 @@ pub fn block(photos: &[SitePhoto], buttons: &[Button]) -> String {
             button.emoji.as_str(),
         )
     });
-    let strangers = tagged
+    let unlisted = tagged
         .keys()
         .filter(|tag| buttons.iter().all(|button| button.id != **tag))
         .map(|&tag| (tag, tag, ""));
     let categories: Vec<Value> = known
-        .chain(strangers)
+        .chain(unlisted)
         .map(|(id, label, emoji)| {
             json!({"id": id, "label": label, "emoji": emoji, "photos": steps(tagged.get(id).map_or(&[], Vec::as_slice))})
         })
@@ -56,8 +57,8 @@ fn ratio(width: u32, height: u32) -> [char; 2] {
     [BASE64[scaled >> 6], BASE64[scaled & 63]].map(char::from)
 }
 
-/// Ascending numbers as the steps between them: six bits a character, five of them digits, the lowest
-/// first, and one to say that more follow.
+/// Ascending numbers as the gaps between them: six bits a character, five bits of the gap, lowest first, and one that is
+/// set if more follow.
 fn steps(numbers: &[usize]) -> String {
     let mut text = String::new();
     let mut next = 0;
@@ -73,19 +74,23 @@ fn steps(numbers: &[usize]) -> String {
     text
 }
 
-/// The details of photos: scripts that hand them to the page's script.
-pub fn chunks(photos: &[SitePhoto]) -> impl Iterator<Item = String> {
+/// The details of photos, as scripts that pass them to the page's script.
+pub fn chunks(photos: &[SitePhoto], buttons: &[Button]) -> impl Iterator<Item = String> {
     photos.chunks(CHUNK).enumerate().map(|(number, photos)| {
         let details: Vec<Value> = photos
             .iter()
-            .map(|SitePhoto { key, rendered, .. }| {
+            .map(|photo| {
+                let rendered = &photo.rendered;
                 let caption = &rendered.caption;
+                let widths = rendered.widths();
+                let height = widths.last().map(|&largest| rendered.height(largest));
                 json!([
                     rendered.name,
-                    key,
-                    rendered.width,
-                    rendered.height,
+                    photo.key,
+                    widths,
+                    height,
                     rendered.placeholder,
+                    alt(photo, buttons),
                     caption.text,
                     caption.camera,
                     caption.date
@@ -99,7 +104,7 @@ pub fn chunks(photos: &[SitePhoto]) -> impl Iterator<Item = String> {
     })
 }
 
-/// What is searched and sorted by: fetched when somebody does.
+/// Keys and captions of all photos, fetched for the first search or sort.
 pub fn words(photos: &[SitePhoto]) -> String {
     let words: Vec<Value> = photos
         .iter()

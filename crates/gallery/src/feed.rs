@@ -1,4 +1,4 @@
-//! An Atom feed of the photos that came last (RFC 4287).
+//! An Atom feed (RFC 4287) of the photos that were added last.
 
 use askama::Template;
 
@@ -7,14 +7,14 @@ use crate::page::{Picture, title_of};
 use crate::site::SitePhoto;
 use phototag_core::catalog::Gallery;
 
-/// As many as a feed reader shows at once.
+/// Entries in the feed.
 const LATEST: usize = 30;
 
 #[derive(Template)]
 #[template(path = "feed.xml")]
 struct Feed<'a> {
     title: &'a str,
-    /// Empty where the owner does not say: addresses are then relative to the feed.
+    /// Empty if `[gallery]` has no `url`: addresses are then relative to the feed.
     url: &'a str,
     pictures: &'static str,
     updated: String,
@@ -28,9 +28,9 @@ struct Entry {
     updated: String,
 }
 
-pub fn feed(gallery: &Gallery, folder_name: &str, photos: &[SitePhoto]) -> anyhow::Result<String> {
+pub fn feed(gallery: &Gallery, folder_name: &str, photos: &[SitePhoto]) -> askama::Result<String> {
     let mut latest: Vec<&SitePhoto> = photos.iter().collect();
-    // Stable: what came together stays in the page's order.
+    // Stable: photos that were added together keep the page's order.
     latest.sort_by_key(|photo| std::cmp::Reverse(photo.rendered.added));
     let entries: Vec<Entry> = latest
         .into_iter()
@@ -42,7 +42,7 @@ pub fn feed(gallery: &Gallery, folder_name: &str, photos: &[SitePhoto]) -> anyho
             updated: timestamp(photo.rendered.added),
         })
         .collect();
-    Ok(Feed {
+    Feed {
         title: title_of(gallery, folder_name),
         url: gallery.url.as_deref().unwrap_or_default(),
         pictures: PICTURES,
@@ -51,10 +51,10 @@ pub fn feed(gallery: &Gallery, folder_name: &str, photos: &[SitePhoto]) -> anyho
             .map_or_else(|| timestamp(0), |entry| entry.updated.clone()),
         entries,
     }
-    .render()?)
+    .render()
 }
 
-/// As `encodeURIComponent` has it.
+/// Percent-encodes all but unreserved characters (RFC 3986).
 fn percent(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {

@@ -1,26 +1,63 @@
-//! What phototag wrote into a site's folder: so that only changed photos are rendered again, and only
-//! files of ours are ever replaced or deleted.
+//! The list of files that phototag wrote into a site's folder. With it, only changed photos are rendered again, and only
+//! phototag's own files are replaced or deleted.
 //!
-//! One JSON line an entry, appended while photos are rendered and written anew at the end. A name is
-//! noted before its first file is written: after a crash nothing of ours is taken for a stranger's.
+//! One JSON line per entry, appended while the site is built; the file is rewritten at the end. A file is noted before
+//! it is written, so that an interrupted run leaves no file that the next run does not recognise.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use phototag_core::scan::SITE_MARK;
 
 use crate::caption::Caption;
+use crate::folder::{FolderError, Found, SiteFolder};
 use crate::render;
 
 /// The file's name in a site's folder. A folder with one is not a photo folder.
 const FILE_NAME: &str = SITE_MARK;
 /// Where photos' files are.
 pub const PICTURES: &str = "img";
+
+/// Why a site's ledger stops a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// A line of the ledger is not phototag's.
+    #[error(
+        "{}:{line}: this is not as phototag wrote it\n\nDelete the folder to have the site rendered again.",
+        .path.display()
+    )]
+    Unknown {
+        /// The ledger.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
+    /// A page has other content than phototag gave it.
+    #[error(
+        "{}: this page was changed by hand, so it is not overwritten\n\nMove it away; to change how pages look, name a stylesheet or HTML of your own under [gallery] in phototag.toml.",
+        .0.display()
+    )]
+    Changed(PathBuf),
+    /// A file that phototag did not write has the name of a file of the site.
+    #[error(
+        "{}: phototag did not write this file, so it is not overwritten\n\nMove it away, or choose another folder.",
+        .0.display()
+    )]
+    NotOurs(PathBuf),
+    /// An entry that JSON cannot hold.
+    #[error("the list of the site's files cannot be written")]
+    Json(#[from] serde_json::Error),
+    /// A file that cannot be read or written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+}
+
+type Result<T> = std::result::Result<T, LedgerError>;
 
 /// A photo as it was rendered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,18 +70,29 @@ pub struct Rendered {
     pub keeps_gps: bool,
     /// Its files are `img/NAME-WIDTH.ENDING`.
     pub name: String,
+    /// The photo's own width and height, upright.
     pub width: u32,
     pub height: u32,
     pub placeholder: String,
     pub caption: Caption,
-    /// When it came to the site, in seconds since 1970.
+    /// When it was added to the site, in seconds since 1970.
     pub added: u64,
 }
 
 impl Rendered {
+    /// The widths it is rendered in, ascending.
+    pub fn widths(&self) -> Vec<u32> {
+        render::widths((self.width, self.height))
+    }
+
+    /// The height that goes with a rendered width.
+    pub fn height(&self, width: u32) -> u32 {
+        render::height((self.width, self.height), width)
+    }
+
     /// File names below [`PICTURES`].
     pub fn files(&self) -> impl Iterator<Item = String> {
-        render::widths(self.width).into_iter().flat_map(|width| {
+        self.widths().into_iter().flat_map(|width| {
             ["webp", "jpg"].map(|ending| format!("{}-{width}.{ending}", self.name))
         })
     }
@@ -53,38 +101,41 @@ impl Rendered {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Line {
-    /// Files of this name may be there.
+    /// Files of this name may exist.
     Begun(String),
     Photo(Rendered),
-    /// A page or anything else but photos: its path and the hash of its content.
+    /// A page or any other file that is not a photo: its path and the hash of its content. Several lines for one page
+    /// mean that a run was interrupted: the file then has one of these hashes.
     Page(String, String),
 }
 
 /// See the module.
 pub struct Ledger {
-    folder: PathBuf,
+    folder: SiteFolder,
     /// By source.
     pub photos: HashMap<String, Rendered>,
-    /// By path: hashes of what was written.
-    pages: BTreeMap<String, String>,
+    /// By path: hashes of the content that the file may have.
+    pages: BTreeMap<String, Vec<String>>,
     names: HashSet<String>,
+    /// The file's content.
+    text: String,
     file: File,
 }
 
 impl Ledger {
-    /// Opens the ledger of a site's folder, made if missing.
-    pub fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join(FILE_NAME);
-        fs::create_dir_all(folder.join(PICTURES))
-            .with_context(|| format!("{}: cannot be made", folder.display()))?;
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => {
-                return Err(error).with_context(|| format!("{}: cannot be read", path.display()));
-            }
+    /// Opens the ledger of a site's folder; a missing one is empty.
+    pub fn open(folder: &SiteFolder) -> Result<Self> {
+        let path = folder.path(FILE_NAME);
+        let bytes = match folder.read(FILE_NAME)? {
+            Found::Nothing => Vec::new(),
+            Found::File(bytes) => bytes,
+            Found::Other => return Err(FolderError::Link(path).into()),
         };
-        let (mut photos, mut pages, mut names) = (HashMap::new(), BTreeMap::new(), HashSet::new());
+        // An interrupted run may leave half a character.
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (mut photos, mut names) = (HashMap::new(), HashSet::new());
+        let mut pages: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut is_cut = !text.is_empty() && !text.ends_with('\n');
         let lines: Vec<&str> = text.lines().collect();
         for (at, line) in lines.iter().enumerate() {
             match serde_json::from_str(line) {
@@ -96,99 +147,101 @@ impl Ledger {
                     photos.insert(photo.source.clone(), photo);
                 }
                 Ok(Line::Page(page, hash)) if is_inside(&page) => {
-                    pages.insert(page, hash);
+                    pages.entry(page).or_default().push(hash);
                 }
-                // The run was cut off within its last line.
-                Err(_) if at + 1 == lines.len() => {}
-                _ => bail!(
-                    "{}:{}: this is not as phototag wrote it\n\nDelete the folder to have the site rendered anew.",
-                    path.display(),
-                    at + 1
-                ),
+                // The run was interrupted within its last line.
+                Err(_) if at + 1 == lines.len() => is_cut = true,
+                _ => return Err(LedgerError::Unknown { path, line: at + 1 }),
             }
         }
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .with_context(|| format!("{}: cannot be written", path.display()))?;
         let mut ledger = Self {
-            folder: folder.to_owned(),
+            folder: folder.clone(),
             photos,
             pages,
             names,
-            file,
+            file: folder.append(FILE_NAME)?,
+            text,
         };
-        if !text.is_empty() && !text.ends_with('\n') {
-            ledger.file.write_all(b"\n")?;
+        // What is appended has to start a line.
+        if is_cut {
             ledger.rewrite()?;
         }
         Ok(ledger)
     }
 
-    /// Notes that files of this name will be written; says whether the name is new.
-    pub fn begin(&mut self, name: &str) -> Result<bool> {
-        let is_new = self.names.insert(name.to_owned());
-        if is_new {
-            self.append(&Line::Begun(name.to_owned()))?;
-        }
-        Ok(is_new)
+    /// The site's folder.
+    pub fn folder(&self) -> &SiteFolder {
+        &self.folder
     }
 
-    /// Notes a photo whose files are all there.
+    /// Notes that these files, which share `name`, will be written.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotOurs`] if one of them exists and phototag did not write it.
+    pub fn begin(&mut self, name: &str, files: &[String]) -> Result<()> {
+        if self.names.contains(name) {
+            return Ok(());
+        }
+        for file in files {
+            if self.folder.read(file)? != Found::Nothing {
+                return Err(LedgerError::NotOurs(self.folder.path(file)));
+            }
+        }
+        self.names.insert(name.to_owned());
+        self.append(&[Line::Begun(name.to_owned())])
+    }
+
+    /// Notes a photo whose files are all written.
     pub fn keep(&mut self, photo: Rendered) -> Result<()> {
-        self.append(&Line::Photo(photo.clone()))?;
+        self.append(&[Line::Photo(photo.clone())])?;
         self.photos.insert(photo.source.clone(), photo);
         Ok(())
     }
 
-    /// Writes a page, if it is another one than last time.
-    pub fn write(&mut self, page: &str, content: &[u8]) -> Result<()> {
-        let path = self.folder.join(page);
-        let hash = blake3::hash(content).to_hex().to_string();
-        match (fs::read(&path), self.pages.get(page)) {
-            (Ok(there), Some(_)) if there == content => return Ok(()),
-            (Ok(there), Some(known)) => ensure!(
-                blake3::hash(&there).to_hex().as_str() == known,
-                "{}: this page was changed by hand, so it is not overwritten\n\nMove it away; to change how pages look, name a stylesheet or HTML of your own under [gallery] in phototag.toml.",
-                path.display()
-            ),
-            (Ok(_), None) => bail!(
-                "{}: phototag did not write this file, so it is not overwritten\n\nMove it away, or choose another folder.",
-                path.display()
-            ),
-            (Err(error), _) if error.kind() == ErrorKind::NotFound => {}
-            (Err(error), _) => {
-                return Err(error).with_context(|| format!("{}: cannot be read", path.display()));
+    /// Writes the pages that changed, in this order.
+    ///
+    /// # Errors
+    /// [`LedgerError::Changed`] or [`LedgerError::NotOurs`] if phototag must not replace one of the files. Nothing is
+    /// written then.
+    pub fn write(&mut self, pages: &[(String, Vec<u8>)]) -> Result<()> {
+        let mut changed = Vec::new();
+        for (page, content) in pages {
+            let hash = hash(content);
+            match (self.folder.read(page)?, self.pages.get(page)) {
+                (Found::File(there), Some(_)) if there == *content => continue,
+                (Found::File(there), Some(known)) if known.contains(&self::hash(&there)) => {}
+                (Found::File(_), Some(_)) => {
+                    return Err(LedgerError::Changed(self.folder.path(page)));
+                }
+                (Found::File(_) | Found::Other, _) => {
+                    return Err(LedgerError::NotOurs(self.folder.path(page)));
+                }
+                (Found::Nothing, _) => {}
             }
+            changed.push((page, content, hash));
         }
-        let put = || -> std::io::Result<()> {
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            let unfinished = path.with_file_name(format!("{FILE_NAME}-unfinished"));
-            fs::write(&unfinished, content)?;
-            fs::rename(&unfinished, &path)
-        };
-        // Noted first: a crash in between must not make a stranger of it.
-        self.append(&Line::Page(page.to_owned(), hash.clone()))?;
-        self.pages.insert(page.to_owned(), hash);
-        put().with_context(|| format!("{}: cannot be written", path.display()))
+        // The old hashes stay beside the new one: until the file is replaced, it is the old one.
+        let notes = changed.iter();
+        let notes = notes.map(|(page, _, hash)| Line::Page((*page).clone(), hash.clone()));
+        self.append(&notes.collect::<Vec<_>>())?;
+        for (page, content, hash) in changed {
+            self.pages
+                .entry(page.clone())
+                .or_default()
+                .push(hash.clone());
+            self.folder.write(page, content)?;
+            self.pages.insert(page.clone(), vec![hash]);
+        }
+        Ok(())
     }
 
-    /// The files that are there of photos.
+    /// The names of the files in [`PICTURES`].
     pub fn pictures(&self) -> Result<HashSet<String>> {
-        let folder = self.folder.join(PICTURES);
-        let entries = fs::read_dir(&folder)
-            .with_context(|| format!("{}: cannot be read", folder.display()))?;
-        Ok(entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .collect())
+        Ok(self.folder.files(PICTURES)?)
     }
 
-    /// Deletes what we wrote for photos and pages that are no more, and returns how many photos that
-    /// were.
-    pub fn clean(&mut self, sources: &HashSet<&str>, pages: &HashSet<String>) -> Result<usize> {
+    /// Deletes the files of photos and pages that are no longer on the site. Returns how many photos that were.
+    pub fn clean(&mut self, sources: &HashSet<&str>, pages: &HashSet<&str>) -> Result<usize> {
         let before = self.photos.len();
         self.photos
             .retain(|source, _| sources.contains(source.as_str()));
@@ -198,23 +251,21 @@ impl Ledger {
                 .rsplit_once('-')
                 .is_some_and(|(name, _)| self.names.contains(name));
             if is_ours && !wanted.contains(&file) {
-                self.delete(&format!("{PICTURES}/{file}"))?;
+                self.folder.delete(&format!("{PICTURES}/{file}"))?;
             }
         }
         let gone: Vec<String> = self
             .pages
             .keys()
-            .filter(|page| !pages.contains(*page))
+            .filter(|page| !pages.contains(page.as_str()))
             .cloned()
             .collect();
         for page in gone {
-            let there = fs::read(self.folder.join(&page)).unwrap_or_default();
-            if self.pages.get(&page).map(String::as_str)
-                == Some(blake3::hash(&there).to_hex().as_str())
+            let hashes = self.pages.remove(&page).unwrap_or_default();
+            if matches!(self.folder.read(&page)?, Found::File(there) if hashes.contains(&hash(&there)))
             {
-                self.delete(&page)?;
+                self.folder.delete(&page)?;
             }
-            self.pages.remove(&page);
         }
         self.names = self
             .photos
@@ -225,24 +276,24 @@ impl Ledger {
         Ok(before - self.photos.len())
     }
 
-    fn delete(&self, file: &str) -> Result<()> {
-        let path = self.folder.join(file);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("{}: cannot be deleted", path.display()))
-            }
-            _ => Ok(()),
+    /// Appends lines and syncs the file: what they announce is written after them.
+    fn append(&mut self, lines: &[Line]) -> Result<()> {
+        if lines.is_empty() {
+            return Ok(());
         }
-    }
-
-    fn append(&mut self, line: &Line) -> Result<()> {
-        let text = serde_json::to_string(line)? + "\n";
+        let mut text = String::new();
+        for line in lines {
+            text += &serde_json::to_string(line)?;
+            text.push('\n');
+        }
+        self.text += &text;
         self.file
             .write_all(text.as_bytes())
-            .with_context(|| format!("{}: cannot be written", self.path().display()))
+            .and_then(|()| self.file.sync_data())
+            .map_err(|error| FolderError::Write(self.folder.path(FILE_NAME), error).into())
     }
 
-    /// The whole ledger, without lines that later ones made void.
+    /// Writes the whole ledger without obsolete lines, if that changes it.
     fn rewrite(&mut self) -> Result<()> {
         let mut photos: Vec<&Rendered> = self.photos.values().collect();
         photos.sort_by(|a, b| a.source.cmp(&b.source));
@@ -255,27 +306,26 @@ impl Ledger {
         others.sort();
         let begun = others.into_iter().map(|name| Line::Begun(name.clone()));
         let rendered = photos.into_iter().map(|photo| Line::Photo(photo.clone()));
-        let pages = self.pages.iter();
-        let pages = pages.map(|(page, hash)| Line::Page(page.clone(), hash.clone()));
+        let pages = self.pages.iter().flat_map(|(page, hashes)| {
+            let hashes = hashes.iter().cloned();
+            hashes.map(|hash| Line::Page(page.clone(), hash))
+        });
         let mut text = String::new();
         for line in begun.chain(rendered).chain(pages) {
             text += &serde_json::to_string(&line)?;
             text.push('\n');
         }
-        let path = self.path();
-        let unfinished = self.folder.join(format!("{FILE_NAME}-unfinished"));
-        let put = || -> std::io::Result<File> {
-            fs::write(&unfinished, &text)?;
-            fs::rename(&unfinished, &path)?;
-            OpenOptions::new().append(true).open(&path)
-        };
-        self.file = put().with_context(|| format!("{}: cannot be written", path.display()))?;
+        if text != self.text {
+            self.folder.write(FILE_NAME, text.as_bytes())?;
+            self.file = self.folder.append(FILE_NAME)?;
+            self.text = text;
+        }
         Ok(())
     }
+}
 
-    fn path(&self) -> PathBuf {
-        self.folder.join(FILE_NAME)
-    }
+fn hash(content: &[u8]) -> String {
+    blake3::hash(content).to_hex().to_string()
 }
 
 /// What [`crate::site`] calls photos' files.
@@ -292,68 +342,4 @@ fn is_inside(page: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn photo(source: &str, name: &str) -> Rendered {
-        Rendered {
-            source: source.to_owned(),
-            size: 1,
-            modified: 2,
-            version: 1,
-            keeps_gps: false,
-            name: name.to_owned(),
-            width: 300,
-            height: 200,
-            placeholder: String::new(),
-            caption: Caption::default(),
-            added: 3,
-        }
-    }
-
-    #[test]
-    fn strangers_files_stay_and_ours_go() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let mut ledger = Ledger::open(folder.path()).unwrap();
-        assert!(ledger.begin("a-1").unwrap());
-        fs::write(path("img/a-1-300.jpg"), "ours").unwrap();
-        fs::write(path("img/b-1-300.jpg"), "theirs").unwrap();
-        fs::write(path("about.html"), "theirs").unwrap();
-        ledger.keep(photo("a.jpg", "a-1")).unwrap();
-        ledger.write("index.html", b"one").unwrap();
-        ledger.write("pages/2.html", b"two").unwrap();
-        assert!(ledger.write("about.html", b"x").is_err());
-        drop(ledger);
-
-        let mut ledger = Ledger::open(folder.path()).unwrap();
-        assert_eq!(ledger.photos["a.jpg"], photo("a.jpg", "a-1"));
-        let pages = HashSet::from(["index.html".to_owned()]);
-        assert_eq!(ledger.clean(&HashSet::new(), &pages).unwrap(), 1);
-        assert!(!path("img/a-1-300.jpg").exists() && !path("pages/2.html").exists());
-        assert!(path("img/b-1-300.jpg").exists() && path("about.html").exists());
-
-        fs::write(path("index.html"), "by hand").unwrap();
-        let error = ledger.write("index.html", b"two").unwrap_err().to_string();
-        assert!(error.contains("changed by hand"), "{error}");
-    }
-
-    #[test]
-    fn a_hostile_ledger_is_refused_and_half_a_line_is_not() {
-        for line in [
-            r#"{"page":["../x","00"]}"#,
-            r#"{"begun":"../../x"}"#,
-            r#"{"page":["/etc/passwd","00"]}"#,
-        ] {
-            let folder = tempfile::tempdir().unwrap();
-            fs::write(folder.path().join(FILE_NAME), format!("{line}\n{line}\n")).unwrap();
-            assert!(Ledger::open(folder.path()).is_err(), "{line}");
-        }
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE_NAME), "{\"begun\":\"a-1\"}\n{\"pho").unwrap();
-        let mut ledger = Ledger::open(folder.path()).unwrap();
-        assert!(!ledger.begin("a-1").unwrap());
-        drop(ledger);
-        assert!(Ledger::open(folder.path()).is_ok());
-    }
-}
+mod tests;

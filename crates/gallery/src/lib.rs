@@ -1,23 +1,25 @@
-//! Tags and photos to pages that people browse by them: a static site, or filter buttons for a page that exists.
+//! Web pages from photos and their tags: a static site, or filter buttons for an existing page.
 //!
-//! [`drop_in`] writes the filter buttons; [`site`] writes a whole site: it renders the photos that changed,
-//! remembers what it wrote, and writes the pages around it. The browser's part is in `web/`. Serving a site is not
-//! done here.
+//! [`site`] builds a whole site: it renders the photos that changed, writes the pages, and keeps a list of its files.
+//! [`drop_in`] writes the filter buttons. The code that runs in a browser is in `web/`. This crate does not serve
+//! pages.
 
 mod caption;
 mod categories;
 mod data;
 pub mod drop_in;
 mod feed;
+mod folder;
 mod ledger;
+mod lock;
 mod page;
 mod render;
 pub mod site;
 
-/// The script that reloads a page when its site was built again, for a server that answers `phototag-reload`.
+/// The script that reloads a page after a rebuild, for a server that answers `phototag-reload` then.
 pub const RELOAD_SCRIPT: &str = include_str!("../web/site/reload.js");
 
-/// JSON as it can stand inside a `<script>` element: nothing in it ends the element.
+/// JSON escaped for a `<script>` element: nothing in it ends the element.
 pub fn json_in_html(json: &serde_json::Value) -> String {
     json.to_string().replace('<', "\\u003c")
 }

@@ -1,15 +1,14 @@
-//! The pages as HTML: the first one, which the script brings to life, and plain ones for browsers
-//! without scripts and for search engines.
+//! The pages as HTML: the first one, which runs the script, and plain ones for browsers without scripts and for search
+//! engines.
 
 use askama::Template;
 
 use crate::categories::Button;
 use crate::ledger::PICTURES;
-use crate::render;
 use crate::site::SitePhoto;
 use phototag_core::catalog::Gallery;
 
-/// Photos a page without a script.
+/// Photos on a page without a script.
 pub const ON_A_PAGE: usize = 60;
 
 /// A photo in HTML. `webp` and `jpeg` are addresses as seen from the page, the others from the site's folder.
@@ -27,7 +26,7 @@ pub struct Picture {
 impl Picture {
     pub fn of(photo: &SitePhoto, buttons: &[Button], base: &str) -> Self {
         let rendered = &photo.rendered;
-        let widths = render::widths(rendered.width);
+        let widths = rendered.widths();
         let file =
             |width: u32, ending: &str| format!("{PICTURES}/{}-{width}.{ending}", rendered.name);
         let set = |ending: &str| {
@@ -40,7 +39,7 @@ impl Picture {
         Self {
             alt: alt(photo, buttons),
             width: small,
-            height: render::height((rendered.width, rendered.height), small),
+            height: rendered.height(small),
             webp: set("webp"),
             jpeg: set("jpg"),
             small: file(small, "jpg"),
@@ -49,8 +48,8 @@ impl Picture {
     }
 }
 
-/// The caption; without one, the photo's name and what it shows.
-fn alt(photo: &SitePhoto, buttons: &[Button]) -> String {
+/// The caption, or else the photo's key and its categories.
+pub fn alt(photo: &SitePhoto, buttons: &[Button]) -> String {
     if !photo.rendered.caption.text.is_empty() {
         return photo.rendered.caption.text.clone();
     }
@@ -63,7 +62,7 @@ fn alt(photo: &SitePhoto, buttons: &[Button]) -> String {
         .join(", ")
 }
 
-/// The owner's files, as they are put into every page.
+/// The user's files that are inserted into every page.
 #[derive(Default)]
 pub struct Snippets {
     pub css: Option<String>,
@@ -81,13 +80,13 @@ struct Page<'a> {
     /// From 1.
     number: usize,
     pages: usize,
-    /// The way from this page to the site's folder.
+    /// The relative address of the site's folder.
     base: &'static str,
     pictures: Vec<Picture>,
     data: String,
 }
 
-/// The pages with their paths: `index.html`, and `pages/N.html` for what the first one has no room for.
+/// The pages with their paths: `index.html`, then `pages/2.html` and so on.
 pub fn pages(
     gallery: &Gallery,
     folder_name: &str,
@@ -95,7 +94,7 @@ pub fn pages(
     photos: &[SitePhoto],
     buttons: &[Button],
     data: &str,
-) -> anyhow::Result<Vec<(String, String)>> {
+) -> askama::Result<Vec<(String, String)>> {
     let groups: Vec<&[SitePhoto]> = if photos.is_empty() {
         vec![photos]
     } else {
@@ -136,7 +135,7 @@ fn path(number: usize) -> String {
     }
 }
 
-/// What the owner calls the gallery; without a word, as the folder is called.
+/// The gallery's title; the folder's name if it has none.
 pub fn title_of<'a>(gallery: &'a Gallery, folder_name: &'a str) -> &'a str {
     gallery
         .title

@@ -1,28 +1,34 @@
 //! A whole site from a photo folder: renders what changed, then writes the pages around it.
 //!
-//! Photos are rendered by several workers, each with one photo in its hands; the caller's thread keeps
-//! the ledger. An interrupted run keeps what is rendered and leaves the pages as they were.
+//! Several workers render one photo each at a time; the caller's thread keeps the ledger. An interrupted run keeps what
+//! is rendered and leaves the pages unchanged.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use crate::caption::Metadata;
+use crate::folder::SiteFolder;
 use crate::ledger::{Ledger, PICTURES, Rendered};
+use crate::lock::Lock;
 use crate::page::{self, Snippets};
 use crate::{categories, data, feed, render};
+
+pub use crate::folder::FolderError;
+pub use crate::ledger::LedgerError;
+pub use crate::render::RenderError;
+
 use phototag_core::catalog::Catalog;
 use phototag_core::embed::read_file;
 use phototag_core::paths::slashed;
 use phototag_core::photo::Unreadable;
 use phototag_core::progress::{Event, Interrupted, PULSE, Watch};
-use phototag_core::scan::{self, KeyStyle, PhotoFile, Refused};
+use phototag_core::scan::{self, KeyStyle, PhotoFile, Refused, Scan};
 use phototag_core::tags::Tags;
 
 /// The parts of a site that are the same for everyone.
@@ -43,9 +49,9 @@ pub struct Job {
     pub photos: PathBuf,
     /// The site's folder.
     pub out: PathBuf,
-    /// The categories, and what the pages say.
+    /// The categories, and the texts of the pages.
     pub catalog: Catalog,
-    /// The folder that `[gallery]`'s files are named from.
+    /// The folder that the file names under `[gallery]` are relative to.
     pub catalog_folder: PathBuf,
     /// The photos' tags.
     pub tags: Tags,
@@ -55,6 +61,40 @@ pub struct Job {
     pub jobs: usize,
     /// Whether rendered photos keep their GPS position.
     pub keep_gps: bool,
+}
+
+/// Why a site is not up to date. Messages name the file first; a way out follows a blank line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SiteError {
+    /// The caller's watch stopped the work.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// The photo folder cannot be scanned.
+    #[error(transparent)]
+    Scan(Box<dyn Error + Send + Sync>),
+    /// A file that `[gallery]` names cannot be read.
+    #[error("{}: cannot be read ({setting} under [gallery])", .path.display())]
+    Snippet {
+        /// The file.
+        path: PathBuf,
+        /// The setting that names it.
+        setting: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The list of the site's files, or a file that is not on it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A file in the site's folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A page cannot be put together.
+    #[error("a page cannot be made")]
+    Page(#[from] askama::Error),
+    /// A worker panicked while it wrote the ledger.
+    #[error("a worker failed while it wrote the ledger")]
+    Worker,
 }
 
 /// A photo on the site.
@@ -68,27 +108,64 @@ pub(crate) struct SitePhoto {
 pub struct Report {
     /// Photos on the site.
     pub photos: usize,
-    /// Photos that were rendered in this run.
+    /// Photos that this run rendered.
     pub rendered: usize,
-    /// Photos that were on the site before and are no more.
+    /// Photos that were removed from the site.
     pub removed: usize,
     /// Photos that could not be read.
     pub refused: Vec<Refused>,
+    /// Photos that could be read but not rendered.
+    pub unrendered: Vec<(PathBuf, RenderError)>,
     /// How long it took.
     pub took: Duration,
 }
 
-/// Brings the site up to date.
+/// Brings the site up to date. `waiting` is called if another run is at work on it, which has to end first.
 ///
 /// # Errors
-/// [`Interrupted`] if `watch` breaks: what is rendered is kept, and the pages are unchanged.
-pub fn build(job: &Job, watch: &mut Watch) -> Result<Report> {
+/// [`SiteError::Interrupted`] if `watch` breaks: what is rendered is kept, and the pages are unchanged.
+pub fn build(job: &Job, watch: &mut Watch, waiting: impl FnOnce()) -> Result<Report, SiteError> {
     let started = Instant::now();
     let snippets = snippets(job)?;
-    let mut ledger = Ledger::open(&job.out)?;
-    let inputs = [job.photos.clone()];
-    let scan = scan::scan(
-        &inputs,
+    let folder = SiteFolder::open(&job.out)?;
+    let _lock = Lock::take(&folder, watch, waiting)?;
+    folder.sweep(&[".", PICTURES, "data", "pages"])?;
+    let mut ledger = Ledger::open(&folder)?;
+    let scan = scan(job, &ledger, watch)?;
+    let todo = outdated(job, &scan.photos, &ledger)?;
+    let mut report = Report {
+        photos: 0,
+        rendered: 0,
+        removed: 0,
+        refused: scan.refused,
+        unrendered: Vec::new(),
+        took: Duration::ZERO,
+    };
+    render_all(job, &todo, &mut ledger, &mut report, watch)?;
+
+    let refused = report.refused.iter().map(|refused| &refused.path);
+    let unrendered = report.unrendered.iter().map(|(path, _)| path);
+    let left_out: HashSet<&PathBuf> = refused.chain(unrendered).collect();
+    let on_site: Vec<&PhotoFile> = scan
+        .photos
+        .iter()
+        .filter(|photo| !left_out.contains(&photo.path))
+        .collect();
+    let photos = in_order(job, &on_site, &ledger);
+    report.photos = photos.len();
+    let pages = pages(job, &photos, &snippets)?;
+    ledger.write(&pages)?;
+    let sources = photos.iter().map(|photo| photo.rendered.source.as_str());
+    let pages = pages.iter().map(|(page, _)| page.as_str());
+    report.removed = ledger.clean(&sources.collect(), &pages.collect())?;
+    report.took = started.elapsed();
+    Ok(report)
+}
+
+fn scan(job: &Job, ledger: &Ledger, watch: &mut Watch) -> Result<Scan, SiteError> {
+    let mut is_stopped = false;
+    let scanned = scan::scan(
+        std::slice::from_ref(&job.photos),
         &job.catalog.exclude,
         job.keys,
         |path, stamp| {
@@ -96,10 +173,26 @@ pub fn build(job: &Job, watch: &mut Watch) -> Result<Report> {
             let is_same = (known.size, known.modified) == (stamp.size, stamp.modified);
             is_same.then_some(true)
         },
-        watch,
-    )?;
+        &mut |event| {
+            let flow = watch(event);
+            is_stopped |= flow.is_break();
+            flow
+        },
+    );
+    scanned.map_err(|error| match is_stopped {
+        true => Interrupted { done: None }.into(),
+        false => SiteError::Scan(error.into()),
+    })
+}
+
+/// The photos that are new, changed, or rendered differently now.
+fn outdated<'a>(
+    job: &Job,
+    photos: &'a [PhotoFile],
+    ledger: &Ledger,
+) -> Result<Vec<&'a PhotoFile>, SiteError> {
     let there = ledger.pictures()?;
-    let is_rendered = |ledger: &Ledger, photo: &PhotoFile| {
+    let is_rendered = |photo: &PhotoFile| {
         let known = ledger.photos.get(&slashed(&photo.path, &job.photos));
         known.is_some_and(|known| {
             (known.size, known.modified) == (photo.stamp.size, photo.stamp.modified)
@@ -107,56 +200,19 @@ pub fn build(job: &Job, watch: &mut Watch) -> Result<Report> {
                 && known.files().all(|file| there.contains(&file))
         })
     };
-    let todo: Vec<&PhotoFile> = scan
-        .photos
-        .iter()
-        .filter(|photo| !is_rendered(&ledger, photo))
-        .collect();
-    let mut refused = scan.refused;
-    let rendered = render_all(job, &todo, &mut ledger, &mut refused, watch)?;
-    let mut report = Report {
-        photos: scan.photos.len(),
-        rendered,
-        removed: 0,
-        refused,
-        took: started.elapsed(),
-    };
-
-    let gone: HashSet<&Path> = report
-        .refused
-        .iter()
-        .map(|refused| refused.path.as_path())
-        .collect();
-    let on_site: Vec<&PhotoFile> = scan
-        .photos
-        .iter()
-        .filter(|photo| !gone.contains(photo.path.as_path()))
-        .collect();
-    let photos = in_order(job, &on_site, &ledger);
-    report.photos = photos.len();
-    let pages = write_pages(job, &photos, &snippets, &mut ledger)?;
-    let sources: HashSet<&str> = photos
-        .iter()
-        .map(|photo| photo.rendered.source.as_str())
-        .collect();
-    report.removed = ledger.clean(&sources, &pages)?;
-    report.took = started.elapsed();
-    Ok(report)
+    Ok(photos.iter().filter(|photo| !is_rendered(photo)).collect())
 }
 
-/// Renders photos; returns how many. One that cannot be read is refused and does not stop the rest.
+/// Renders photos. One that cannot be read or rendered goes into the report and does not stop the rest.
 fn render_all(
     job: &Job,
     todo: &[&PhotoFile],
     ledger: &mut Ledger,
-    refused: &mut Vec<Refused>,
+    report: &mut Report,
     watch: &mut Watch,
-) -> Result<usize> {
-    if todo.is_empty() {
-        return Ok(0);
-    }
-    let total = todo.len();
-    let (mut rendered, mut done) = (0, 0);
+) -> Result<(), SiteError> {
+    let (mut done, total) = (0, todo.len());
+    let folder = &ledger.folder().clone();
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let ledger = Mutex::new(ledger);
     std::thread::scope(|scope| {
@@ -170,7 +226,7 @@ fn render_all(
                     };
                     // The receiver is gone once the run has failed.
                     if sender
-                        .send((photo, render_one(job, photo, ledger)))
+                        .send((photo, render_one(job, folder, photo, ledger)))
                         .is_err()
                     {
                         return;
@@ -185,12 +241,15 @@ fn render_all(
                     match result {
                         Ok(photo) => {
                             lock(&ledger)?.keep(photo)?;
-                            rendered += 1;
+                            report.rendered += 1;
                         }
-                        Err(Failure::Photo(reason)) => refused.push(Refused {
+                        Err(Failure::Photo(reason)) => report.refused.push(Refused {
                             path: photo.path.clone(),
                             reason,
                         }),
+                        Err(Failure::Rendering(reason)) => {
+                            report.unrendered.push((photo.path.clone(), reason));
+                        }
                         Err(Failure::Site(error)) => return Err(error),
                     }
                     done += 1;
@@ -204,20 +263,22 @@ fn render_all(
             }
         }
         if stop.load(Ordering::Relaxed) {
-            let done = Some(rendered);
+            let done = Some(report.rendered);
             return Err(Interrupted { done }.into());
         }
-        Ok(rendered)
+        Ok(())
     })
 }
 
 enum Failure {
     Photo(Unreadable),
-    Site(anyhow::Error),
+    Rendering(RenderError),
+    Site(SiteError),
 }
 
 fn render_one(
     job: &Job,
+    folder: &SiteFolder,
     file: &PhotoFile,
     ledger: &Mutex<&mut Ledger>,
 ) -> Result<Rendered, Failure> {
@@ -227,16 +288,22 @@ fn render_one(
     let metadata = Metadata::read(&bytes);
     let source = slashed(&file.path, &job.photos);
     let name = name(&file.path, &source, &bytes);
-    let (new, added) = {
-        let mut ledger = lock(ledger).map_err(Failure::Site)?;
-        let added = ledger.photos.get(&source).map(|known| known.added);
-        (ledger.begin(&name).map_err(Failure::Site)?, added)
-    };
     drop(bytes);
-    let folder = job.out.join(PICTURES);
     let exif = metadata.exported(job.keep_gps);
-    let rendering =
-        render::write(photo, exif.as_deref(), &folder, &name, new).map_err(Failure::Site)?;
+    let rendering = render::render(photo, exif.as_deref()).map_err(Failure::Rendering)?;
+    let path =
+        |(width, ending, _): &(u32, &str, Vec<u8>)| format!("{PICTURES}/{name}-{width}.{ending}");
+    let paths: Vec<String> = rendering.files.iter().map(path).collect();
+    let added = {
+        let mut ledger = lock(ledger).map_err(Failure::Site)?;
+        let begun = ledger.begin(&name, &paths);
+        begun.map_err(|error| Failure::Site(error.into()))?;
+        ledger.photos.get(&source).map(|known| known.added)
+    };
+    for (path, (_, _, content)) in paths.iter().zip(&rendering.files) {
+        let written = folder.write(path, content);
+        written.map_err(|error| Failure::Site(error.into()))?;
+    }
     Ok(Rendered {
         source,
         size: file.stamp.size,
@@ -254,17 +321,16 @@ fn render_one(
 
 fn lock<'a, 'b>(
     ledger: &'a Mutex<&'b mut Ledger>,
-) -> Result<std::sync::MutexGuard<'a, &'b mut Ledger>> {
-    ledger
-        .lock()
-        .map_err(|_| anyhow!("a worker failed while it wrote the ledger"))
+) -> Result<std::sync::MutexGuard<'a, &'b mut Ledger>, SiteError> {
+    ledger.lock().map_err(|_| SiteError::Worker)
 }
 
-/// What a photo's files are called: readable, safe in any address and on any system, and another
-/// one when the content changes, so that no browser shows an old copy.
+/// What a photo's files are called: readable, safe in any address and on any system, and different when the content or
+/// the rendering changes, so that no browser shows an old copy.
 fn name(path: &Path, source: &str, bytes: &[u8]) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(source.as_bytes()).update(&[0]).update(bytes);
+    hasher.update(&render::VERSION.to_le_bytes());
     let hash = hasher.finalize().to_hex();
     let stem = path
         .file_stem()
@@ -318,13 +384,12 @@ fn in_order(job: &Job, files: &[&PhotoFile], ledger: &Ledger) -> Vec<SitePhoto> 
     photos
 }
 
-/// Writes everything but photos, and returns the paths.
-fn write_pages(
+/// Paths and contents of everything but photos, in the order in which they are written.
+fn pages(
     job: &Job,
     photos: &[SitePhoto],
     snippets: &Snippets,
-    ledger: &mut Ledger,
-) -> Result<HashSet<String>> {
+) -> Result<Vec<(String, Vec<u8>)>, SiteError> {
     let gallery = &job.catalog.gallery;
     let folder_name = job.photos.canonicalize().ok();
     let folder_name = folder_name
@@ -333,46 +398,38 @@ fn write_pages(
         .map_or("Photos".into(), |name| name.to_string_lossy());
     let buttons = categories::of(&job.catalog);
     let block = data::block(photos, &buttons);
-    let mut written = HashSet::new();
-    let mut write = |page: String, content: &[u8]| {
-        ledger.write(&page, content)?;
-        written.insert(page);
-        anyhow::Ok(())
-    };
-    for (name, content) in PARTS {
-        write((*name).to_owned(), content)?;
-    }
+    let parts = PARTS.iter();
+    let mut pages: Vec<(String, Vec<u8>)> = parts
+        .map(|(name, content)| ((*name).to_owned(), content.to_vec()))
+        .collect();
     if let Some(css) = &snippets.css {
-        write("custom.css".to_owned(), css.as_bytes())?;
+        pages.push(("custom.css".to_owned(), css.as_bytes().to_vec()));
     }
-    for (number, chunk) in data::chunks(photos).enumerate() {
-        write(format!("data/{number}.js"), chunk.as_bytes())?;
+    for (number, chunk) in data::chunks(photos, &buttons).enumerate() {
+        pages.push((format!("data/{number}.js"), chunk.into_bytes()));
     }
-    write("data/words.js".to_owned(), data::words(photos).as_bytes())?;
-    write(
-        "feed.xml".to_owned(),
-        feed::feed(gallery, &folder_name, photos)?.as_bytes(),
-    )?;
-    // The page last: what it names is there by then.
-    let pages = page::pages(gallery, &folder_name, snippets, photos, &buttons, &block)?;
-    for (page, html) in pages.into_iter().rev() {
-        write(page, html.as_bytes())?;
-    }
-    Ok(written)
+    pages.push(("data/words.js".to_owned(), data::words(photos).into_bytes()));
+    let feed = feed::feed(gallery, &folder_name, photos)?;
+    pages.push(("feed.xml".to_owned(), feed.into_bytes()));
+    // The first page last, after the files that it names.
+    let html = page::pages(gallery, &folder_name, snippets, photos, &buttons, &block)?;
+    let html = html.into_iter().rev();
+    pages.extend(html.map(|(page, html)| (page, html.into_bytes())));
+    Ok(pages)
 }
 
-fn snippets(job: &Job) -> Result<Snippets> {
+fn snippets(job: &Job) -> Result<Snippets, SiteError> {
     let gallery = &job.catalog.gallery;
-    let read = |name: &Option<String>, what: &str| {
+    let read = |name: &Option<String>, setting: &'static str| {
         let Some(name) = name else { return Ok(None) };
         let path = job.catalog_folder.join(name);
-        let text = fs::read_to_string(&path);
-        text.map(Some).with_context(|| {
-            format!(
-                "{}: cannot be read ({what} under [gallery])",
-                path.display()
-            )
-        })
+        std::fs::read_to_string(&path)
+            .map(Some)
+            .map_err(|source| SiteError::Snippet {
+                path,
+                setting,
+                source,
+            })
     };
     Ok(Snippets {
         css: read(&gallery.css, "css")?,

@@ -1,5 +1,5 @@
-// Makes dist/ from the sources and PhotoSwipe: what phototag carries inside. Scripts are classic ones, since a page that
-// is opened from disk may not load modules. `node build.js` writes, the tests compare.
+// Builds dist/, which phototag embeds, from the sources and PhotoSwipe. Scripts are classic ones, because a page that was
+// opened from disk cannot load modules. `node build.js` writes the files; the tests compare them.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-//! `phototag gallery`: the tags as pages.
+//! `phototag gallery`: a site, or filter buttons for an existing page.
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -9,12 +9,12 @@ use phototag_core::catalog::{self, Catalog};
 use phototag_core::paths::folder_of;
 use phototag_core::tags::{self, Tags};
 use phototag_gallery::drop_in;
-use phototag_gallery::site::{self, Job, Report};
+use phototag_gallery::site::{self, Job, Report, SiteError};
 
 use super::{Outcome, photos, print, warn_of_unreadable};
 use crate::cli::GalleryArgs;
 use crate::console::Console;
-use crate::serve;
+use crate::serve::{self, Changes, Sources};
 
 pub fn gallery(args: &GalleryArgs, console: &Console) -> Result<Outcome> {
     if !args.folder.is_dir() {
@@ -29,16 +29,26 @@ pub fn gallery(args: &GalleryArgs, console: &Console) -> Result<Outcome> {
             "nothing to write: give --out FOLDER for a site, or --drop-in FOLDER for filter buttons"
         );
     };
+    // Watch before the first build, so that no change is missed.
+    let changes = args.serve.map(|_| Changes::of(sources(args, out)));
+    let mut changes = changes.transpose()?;
     let mut unreadable = build(args, out, console)?;
-    if let Some(port) = args.serve {
-        let watched = [tags_path(args), catalog_path(args), args.folder.clone()];
+    if let (Some(port), Some(changes)) = (args.serve, &mut changes) {
+        warn_of_polling(changes, console);
         let ready = |address: &str| {
             writeln!(std::io::stdout(), "Serving {address} (Ctrl-C stops)")?;
             Ok(())
         };
-        serve::serve(out, port, &watched, ready, || {
+        serve::serve(out, port, changes, ready, |changes| {
+            let was_polled = changes.polled().is_some();
+            let built = changes
+                .follow(sources(args, out))
+                .and_then(|()| build(args, out, console));
+            if !was_polled {
+                warn_of_polling(changes, console);
+            }
             // A catalog that is being edited may have mistakes for a while: warn, and go on.
-            match build(args, out, console) {
+            match built {
                 Ok(refused) => unreadable = refused,
                 Err(error) => console.warn(&format!("{error:#}")),
             }
@@ -51,7 +61,30 @@ pub fn gallery(args: &GalleryArgs, console: &Console) -> Result<Outcome> {
     })
 }
 
-/// Builds the site, and says whether photos could not be read.
+/// The files to watch. Without the catalog's own if it cannot be read.
+fn sources(args: &GalleryArgs, out: &Path) -> Sources {
+    let catalog = catalog(args).ok();
+    let gallery = catalog.as_ref().map(|catalog| &catalog.gallery);
+    let named = gallery.map(|gallery| [&gallery.css, &gallery.header_html, &gallery.footer_html]);
+    let named = named.into_iter().flatten().flatten();
+    let folder = folder_of(&catalog_path(args));
+    let files = [tags_path(args), catalog_path(args)].into_iter();
+    Sources {
+        photos: args.folder.clone(),
+        files: files.chain(named.map(|name| folder.join(name))).collect(),
+        site: out.to_owned(),
+    }
+}
+
+fn warn_of_polling(changes: &Changes, console: &Console) {
+    if let Some(reason) = changes.polled() {
+        console.warn(&format!(
+            "{reason}; phototag looks for changes every few seconds instead of being notified"
+        ));
+    }
+}
+
+/// Builds the site. Returns whether photos had to be left out.
 fn build(args: &GalleryArgs, out: &Path, console: &Console) -> Result<bool> {
     let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let job = Job {
@@ -64,10 +97,22 @@ fn build(args: &GalleryArgs, out: &Path, console: &Console) -> Result<bool> {
         jobs: args.jobs.map_or_else(cores, NonZeroUsize::get),
         keep_gps: args.keep_gps,
     };
-    let report = console.watching(|watch| site::build(&job, watch))?;
+    let waiting = || {
+        console.note(&format!(
+            "{}: another phototag is writing this site; waiting for it",
+            out.display()
+        ));
+    };
+    let report = match console.watching(|watch| site::build(&job, watch, waiting)) {
+        Err(SiteError::Interrupted(interrupted)) => return Err(interrupted.into()),
+        built => built?,
+    };
     warn_of_unreadable(&report.refused, console);
+    for (path, reason) in &report.unrendered {
+        console.warn(&format!("{}: {reason}", path.display()));
+    }
     print(&describe(&report, out))?;
-    Ok(!report.refused.is_empty())
+    Ok(!report.refused.is_empty() || !report.unrendered.is_empty())
 }
 
 fn tags_path(args: &GalleryArgs) -> PathBuf {

@@ -1,4 +1,4 @@
-// What the address says besides the filters: the photo that is open, the words searched for, the order.
+// The parts of the address besides the filters: the open photo, the search words, the order.
 
 const parts = () => location.hash.slice(1).split("&").filter(Boolean);
 
@@ -11,7 +11,7 @@ export const read = (name) => {
   }
 };
 
-/** Says it, or takes it out; as a new entry of the history if asked. */
+/** Sets a part, or removes it if the value is empty; `entry` adds it to the history. */
 export const write = (name, value, entry = false) => {
   const rest = parts().filter((part) => !part.startsWith(`${name}=`));
   if (value) rest.push(`${name}=${encodeURIComponent(value)}`);

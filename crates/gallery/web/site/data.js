@@ -1,4 +1,4 @@
-// What the page knows of its photos: ratios and tags of all at once, details where one looks.
+// The page's data: ratios and tags of all photos at once, details of the photos in view.
 
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const digit = new Map([...DIGITS].map((letter, value) => [letter, value]));
@@ -28,24 +28,21 @@ for (const { id, photos } of categories) {
   }
 }
 
-const WIDTHS = [480, 960, 1920];
 const MONTHS = "January February March April May June July August September October November December".split(" ");
 
-const understand = (number, [name, key, width, height, placeholder, caption, camera, date]) => {
-  const widths = [...new Set(WIDTHS.map((each) => Math.min(each, width)))];
+const understand = ([name, key, widths, height, placeholder, alt, caption, camera, date]) => {
   const file = (each, ending) => `img/${name}-${each}.${ending}`;
   const set = (ending) => widths.map((each) => `${file(each, ending)} ${each}w`).join(", ");
   const largest = widths.at(-1);
-  const labels = categories.filter(({ id }) => tags[number].includes(id)).map(({ label }) => label);
   const [year, month, day] = date.slice(0, 10).split("-").map(Number);
   return {
     key,
     placeholder,
+    alt,
     caption: caption || key,
-    alt: caption || [key, ...labels].join(", "),
     facts: [date && `${day} ${MONTHS[month - 1]} ${year}`, camera].filter(Boolean).join(" · "),
     width: largest,
-    height: Math.max(1, Math.round((height * largest) / width)),
+    height,
     small: file(widths[0], "jpg"),
     large: file(largest, "jpg"),
     largeWebp: file(largest, "webp"),
@@ -58,12 +55,9 @@ const known = new Map();
 const asked = new Map();
 let words;
 
-// Data comes as scripts, which a page opened from disk may load too.
+// Data comes as scripts, because a page that was opened from disk can load them.
 window.phototag = (news) => {
-  news.photos?.forEach((photo, at) => {
-    const number = news.number * block.chunk + at;
-    known.set(number, understand(number, photo));
-  });
+  news.photos?.forEach((photo, at) => known.set(news.number * block.chunk + at, understand(photo)));
   words = news.words ?? words;
 };
 
@@ -86,10 +80,10 @@ const script = (address) => {
   return asked.get(address);
 };
 
-/** A photo's details, if they are here. */
+/** A photo's details, if they are loaded. */
 export const details = (number) => known.get(number);
 
-/** Brings a photo's details. */
+/** Loads a photo's details. */
 export const bring = async (number) => {
   if (!known.has(number)) await script(`data/${Math.floor(number / block.chunk)}.js`);
   return known.get(number);
@@ -101,7 +95,7 @@ export const allWords = async () => {
   return words;
 };
 
-/** PhotoSwipe's core, which nobody needs before they open a photo. */
+/** PhotoSwipe's core, loaded when the first photo is opened. */
 export const photoswipe = async () => {
   if (!window.PhotoSwipe) await script("photoswipe.js");
   return window.PhotoSwipe;

@@ -77,7 +77,7 @@ export class Grid {
     return this.#elements.get(number);
   }
 
-  /** Brings a photo into view. */
+  /** Scrolls a photo into view. */
   reveal(number) {
     const at = this.#order.indexOf(number);
     if (at < 0) return;
@@ -116,7 +116,7 @@ export class Grid {
       wanted.set(this.#order[at], at);
     }
     for (const [number, element] of this.#elements) if (!wanted.has(number)) this.#leave(number, element);
-    // In the order in which one sees them, for the keyboard and for readers.
+    // In visual order, for the keyboard and for screen readers.
     let next = this.#place.firstElementChild;
     for (const [number, at] of wanted) {
       while (next?.classList.contains("leaving")) next = next.nextElementSibling;

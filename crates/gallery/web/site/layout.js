@@ -1,4 +1,4 @@
-// Justified rows: every photo whole, in its own shape, rows of one width and about one height.
+// Justified rows: photos are not cropped, rows have the same width and about the same height.
 
 /** Boxes for photos of these ratios (width by height), in rows `width` wide. Returns x, y, width and
  * height a photo, one after the other, and the height of all. */
@@ -29,7 +29,7 @@ export const justify = (ratios, width, { height, gap }) => {
       } else close(at + 1, now);
     } else sum += ratios[at];
   }
-  // The last row is not torn apart.
+  // The last row is not stretched.
   if (start < ratios.length) close(ratios.length, Math.min(height, fitting(sum, ratios.length - start)));
   return { boxes, height: Math.max(0, y - gap) };
 };

@@ -1,10 +1,10 @@
-// The lightbox: PhotoSwipe over the photos that are shown, with captions and addresses of its own.
+// The lightbox: PhotoSwipe over the shown photos, with captions, and an address for each photo.
 
 import PhotoSwipeLightbox from "photoswipe/lightbox";
 import { read, write } from "./address.js";
 import { allWords, bring, details, photoswipe, ratios } from "./data.js";
 
-/** `grid` shows what `order()` says. */
+/** `grid` shows the photos of `order()`. */
 export const lightbox = (grid, order) => {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   let webp = true;
@@ -79,7 +79,7 @@ export const lightbox = (grid, order) => {
     if (at >= 0 && !box.pswp) bring(number).then(() => box.loadAndOpen(at), () => {});
   };
 
-  /** Opens what the address asks for, closes what it does not. */
+  /** Opens the photo in the address, or closes the lightbox if there is none. */
   const follow = async () => {
     const key = read("photo");
     if (!key) return box.pswp?.close();

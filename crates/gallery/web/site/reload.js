@@ -1,4 +1,4 @@
-// Only while `phototag gallery --serve` runs: loads the page again when the site was built again.
+// Only while `phototag gallery --serve` runs: reloads the page after a rebuild.
 const wait = () =>
   fetch("phototag-reload").then(
     (answer) => (answer.ok ? location.reload() : setTimeout(wait, 1000)),

@@ -1,4 +1,4 @@
-// `--serve`: the site on this machine, shown anew when tags.json changes.
+// `--serve`: the page reloads when tags.json changes.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -14,7 +14,7 @@ test("the page follows tags.json", async () => {
   const tags = (...ids) => writeFileSync(join(folder, "tags.json"), JSON.stringify({ guitarist: ids }));
   tags("bw");
   const program = ["run", "-q", "--locked", "-p", "phototag", "--", "gallery", folder, "--out", join(folder, "site"), "--serve=0"];
-  // A group of its own, so that cargo and the program are stopped together.
+  // A process group, so that cargo and the program are stopped together.
   const server = spawn("cargo", program, { cwd: ROOT, detached: true, stdio: ["ignore", "pipe", "inherit"] });
   const browser = await launch();
   try {

@@ -37,7 +37,7 @@ const start = async (hash = "", options = {}) => {
 const button = (page, name) => page.locator("phototag-filter button").filter({ hasText: name === "All" ? /^All / : name });
 const shown = (page) => page.locator(".photo:not(.leaving) img").evaluateAll((images) => images.map((image) => image.alt.split(",")[0]));
 const counter = (page, text) => page.waitForFunction((text) => document.querySelector("phototag-filter output").textContent === text, text);
-/** Nothing was said on the console, and nothing came from elsewhere. */
+/** Nothing was logged, and nothing was loaded from other servers. */
 const quiet = (page, url = server.url) => {
   assert.deepEqual(page.said, []);
   assert.deepEqual(page.requested.filter((each) => !each.startsWith(url)), []);
@@ -241,7 +241,7 @@ test("only what changed is rendered; what is gone is cleaned up; what is not our
   assert.match(run(), /^2 photos: 1 rendered/);
 });
 
-test("the owner's stylesheet, HTML, address and word for robots", () => {
+test("the user's stylesheet, HTML, address and robots setting", () => {
   const photos = join(folder, "own");
   mkdirSync(photos);
   copyFileSync(join(EXAMPLES, "guitarist.jpg"), join(photos, "guitarist.jpg"));
