@@ -100,7 +100,7 @@ pub enum ModelCommand {
 /// before it is used.
 #[derive(Debug, Args)]
 pub struct PullArgs {
-    /// A name from `phototag model list`, or OWNER/NAME[@REVISION] on the Hugging Face hub
+    /// A name from `phototag model list`, or OWNER/NAME or OWNER/NAME@REVISION on the Hugging Face hub
     #[arg(value_name = "MODEL")]
     pub name: String,
 }

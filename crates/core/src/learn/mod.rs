@@ -1,6 +1,6 @@
 //! Corrections into better scores: for each category, a correction of its zero-shot score.
 //!
-//! [`fit`] says how one is learned, [`estimate`] how good it is on photos that it has not seen. A head is used unless
+//! `fit` says how one is learned, `estimate` how good it is on photos that it has not seen. A head is used unless
 //! the estimate speaks against it; where there is none, because only corrections were made, the prior keeps it near
 //! the zero-shot score.
 
