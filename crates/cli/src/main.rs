@@ -12,6 +12,7 @@ mod panics;
 mod serve;
 mod summary;
 mod unreadable;
+mod wording;
 
 use std::process::ExitCode;
 

@@ -12,8 +12,8 @@ use phototag_core::embed::{Embedded, STARTER};
 use phototag_core::models::known;
 use phototag_core::tags::Tags;
 
-use crate::cmd::photos;
 use crate::unreadable;
+use crate::wording::photos;
 
 /// See the module. Field names are what `--json` prints.
 #[derive(Serialize)]

@@ -36,8 +36,8 @@ pub(crate) struct NativeModel {
     arithmetic: Arithmetic,
     architecture: Architecture,
     tokens: TextTokens,
-    vision: Slot<VisionTower>,
-    text: Slot<TextTower>,
+    vision: Slot<Vision>,
+    text: Slot<Text>,
 }
 
 /// A tower that is read when it is first needed.
@@ -51,18 +51,24 @@ trait Tower: Sized {
     fn read(model: &NativeModel, layers: &mut impl Layers) -> Result<Self, Error>;
 }
 
-impl Tower for VisionTower {
+/// The image tower, as a model reads it.
+struct Vision(VisionTower);
+
+/// The text tower, as a model reads it.
+struct Text(TextTower);
+
+impl Tower for Vision {
     fn read(model: &NativeModel, layers: &mut impl Layers) -> Result<Self, Error> {
         let Architecture {
             vision, preprocess, ..
         } = &model.architecture;
-        Self::read(layers, vision, preprocess, model.arithmetic)
+        VisionTower::read(layers, vision, preprocess, model.arithmetic).map(Self)
     }
 }
 
-impl Tower for TextTower {
+impl Tower for Text {
     fn read(model: &NativeModel, layers: &mut impl Layers) -> Result<Self, Error> {
-        Self::read(layers, &model.architecture.text, model.arithmetic.float())
+        TextTower::read(layers, &model.architecture.text, model.arithmetic.float()).map(Self)
     }
 }
 
@@ -216,7 +222,7 @@ impl Engine for NativeModel {
     }
 
     fn embed_images(&self, images: &[Prepared], threads: &Threads) -> Result<Vec<Vec<f32>>, Error> {
-        let vision = self.vision.get(self)?;
+        let Vision(vision) = self.vision.get(self)?;
         let embed = |images: &[Prepared]| Ok(vision.embed(images));
         self.in_chunks(images, vision.tokens(), threads, embed)
     }
@@ -226,7 +232,7 @@ impl Engine for NativeModel {
     }
 
     fn embed_positions(&self, image: &Prepared) -> Result<Option<Positions>, Error> {
-        let vision = self.vision.get(self)?;
+        let Vision(vision) = self.vision.get(self)?;
         let values = Threads::all().run(|| vision.embed_positions(image));
         let vectors = values
             .chunks_exact(self.dimensions())
@@ -237,7 +243,7 @@ impl Engine for NativeModel {
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error> {
-        let tower = self.text.get(self)?;
+        let Text(tower) = self.text.get(self)?;
         let ids = texts
             .iter()
             .map(|text| match tower.needs_padding() {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::categories::Button;
 use crate::json_in_html;
 use crate::page::alt;
-use crate::site::SitePhoto;
+use crate::photo::SitePhoto;
 
 /// Photos per chunk.
 pub const CHUNK: usize = 50;

@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::ledger::PICTURES;
 use crate::page::{Picture, title_of};
-use crate::site::SitePhoto;
+use crate::photo::SitePhoto;
 use phototag_core::catalog::Gallery;
 
 /// Entries in the feed.

@@ -8,11 +8,13 @@ mod caption;
 mod categories;
 mod data;
 pub mod drop_in;
+mod error;
 mod feed;
 mod folder;
 mod ledger;
 mod lock;
 mod page;
+mod photo;
 mod render;
 pub mod site;
 

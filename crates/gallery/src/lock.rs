@@ -4,8 +4,8 @@ use std::fs::{File, TryLockError};
 
 use phototag_core::progress::{Event, Interrupted, PULSE, Watch};
 
+use crate::error::SiteError;
 use crate::folder::SiteFolder;
-use crate::site::SiteError;
 
 /// The locked file. It is never deleted: that would let two runs in at once.
 const FILE_NAME: &str = ".phototag-gallery.lock";

@@ -5,7 +5,7 @@ use askama::Template;
 
 use crate::categories::Button;
 use crate::ledger::PICTURES;
-use crate::site::SitePhoto;
+use crate::photo::SitePhoto;
 use phototag_core::catalog::Gallery;
 
 /// Photos on a page without a script.

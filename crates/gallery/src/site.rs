@@ -4,7 +4,6 @@
 //! is rendered and leaves the pages unchanged.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,8 +16,10 @@ use crate::folder::SiteFolder;
 use crate::ledger::{Ledger, PICTURES, Rendered};
 use crate::lock::Lock;
 use crate::page::{self, Snippets};
+use crate::photo::SitePhoto;
 use crate::{categories, data, feed, render};
 
+pub use crate::error::SiteError;
 pub use crate::folder::FolderError;
 pub use crate::ledger::LedgerError;
 pub use crate::render::RenderError;
@@ -61,47 +62,6 @@ pub struct Job {
     pub jobs: usize,
     /// Whether rendered photos keep their GPS position.
     pub keep_gps: bool,
-}
-
-/// Why a site is not up to date. Messages name the file first; a way out follows a blank line.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SiteError {
-    /// The caller's watch stopped the work.
-    #[error(transparent)]
-    Interrupted(#[from] Interrupted),
-    /// The photo folder cannot be scanned.
-    #[error(transparent)]
-    Scan(Box<dyn Error + Send + Sync>),
-    /// A file that `[gallery]` names cannot be read.
-    #[error("{}: cannot be read ({setting} under [gallery])", .path.display())]
-    Snippet {
-        /// The file.
-        path: PathBuf,
-        /// The setting that names it.
-        setting: &'static str,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The list of the site's files, or a file that is not on it.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// A file in the site's folder cannot be used.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// A page cannot be put together.
-    #[error("a page cannot be made")]
-    Page(#[from] askama::Error),
-    /// A worker panicked while it wrote the ledger.
-    #[error("a worker failed while it wrote the ledger")]
-    Worker,
-}
-
-/// A photo on the site.
-pub(crate) struct SitePhoto {
-    pub key: String,
-    pub tags: BTreeSet<String>,
-    pub rendered: Rendered,
 }
 
 /// What a run did.

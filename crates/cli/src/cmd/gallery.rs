@@ -11,10 +11,11 @@ use phototag_core::tags::{self, Tags};
 use phototag_gallery::drop_in;
 use phototag_gallery::site::{self, Job, Report, SiteError};
 
-use super::{Outcome, photos, print, warn_of_unreadable};
+use super::{Outcome, print, warn_of_unreadable};
 use crate::cli::GalleryArgs;
 use crate::console::Console;
 use crate::serve::{self, Changes, Sources};
+use crate::wording::photos;
 
 pub fn gallery(args: &GalleryArgs, console: &Console) -> Result<Outcome> {
     if !args.folder.is_dir() {

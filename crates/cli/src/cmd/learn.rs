@@ -6,9 +6,10 @@ use phototag_core::learn::heads::Learned;
 use phototag_core::learn::{self, Estimate, Evidence, LEAST_POSITIVES, Outcome as Learning};
 use phototag_core::truth::Truth;
 
-use super::{Outcome, embed_new, keys, open, photos, print};
+use super::{Outcome, embed_new, keys, open, print};
 use crate::cli::LearnArgs;
 use crate::console::Console;
+use crate::wording::photos;
 
 pub fn learn(args: LearnArgs, console: &Console) -> Result<Outcome> {
     let mut collection = open(args.collection.place(args.exactness.precision()), console)?;

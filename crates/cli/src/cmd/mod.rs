@@ -116,15 +116,6 @@ fn write(path: &Path, content: &[u8]) -> Result<()> {
     replace(path, content).with_context(|| format!("{}: cannot write the file", path.display()))
 }
 
-/// "1 photo", "2 photos".
-pub fn photos(n: usize) -> String {
-    if n == 1 {
-        "1 photo".to_owned()
-    } else {
-        format!("{n} photos")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

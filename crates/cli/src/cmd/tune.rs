@@ -9,9 +9,10 @@ use phototag_core::statistics::Counts;
 use phototag_core::truth::Truth;
 use phototag_core::{Collection, Scored};
 
-use super::{Outcome, embed_new, open, photos, print, warn_of_unknown_photos};
+use super::{Outcome, embed_new, open, print, warn_of_unknown_photos};
 use crate::cli::TuneArgs;
 use crate::console::Console;
+use crate::wording::photos;
 
 pub fn tune(args: TuneArgs, console: &Console) -> Result<Outcome> {
     let wish = wish(&args);

@@ -15,8 +15,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use phototag_core::Warning;
 use phototag_core::progress::{Event, Watch};
 
-use crate::cmd::photos;
 use crate::interrupt;
+use crate::wording::photos;
 
 /// The way to the person at the terminal.
 pub struct Console {

@@ -12,5 +12,6 @@ mod program;
 mod run;
 #[path = "../../../clip/tests/hub/server.rs"]
 mod server;
+mod structure;
 #[cfg(unix)]
 mod system;

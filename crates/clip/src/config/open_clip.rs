@@ -30,7 +30,7 @@ impl File {
         refuse_unknown("", &model.rest)?;
         // As in open_clip, the tower's size counts.
         self.preprocess_cfg.size = Some(model.vision_cfg.image_size.clone());
-        let preprocess = Preprocess::try_from(self.preprocess_cfg)?;
+        let preprocess = self.preprocess_cfg.preprocess()?;
         let vision = match &model.vision_cfg.timm_model_name {
             None => model
                 .vision_cfg

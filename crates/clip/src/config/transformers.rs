@@ -233,6 +233,6 @@ impl Preprocessor {
             }),
             ..PreprocessConfig::default()
         }
-        .try_into()
+        .preprocess()
     }
 }

@@ -71,7 +71,7 @@ impl OnnxPair {
     pub(crate) fn load(files: &Files, precision: Precision) -> Result<Self, Error> {
         let preprocess = files
             .json::<PreprocessConfig>(PREPROCESS)?
-            .try_into()
+            .preprocess()
             .map_err(|reason: String| Error::invalid(files.path(PREPROCESS), reason))?;
         let config: Option<Config> = if files.exists(CONFIG) {
             Some(files.json(CONFIG)?)

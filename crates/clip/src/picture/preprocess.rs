@@ -200,7 +200,7 @@ mod tests {
     fn preprocess(json: &str) -> Result<Preprocess, String> {
         serde_json::from_str::<PreprocessConfig>(json)
             .map_err(|e| e.to_string())?
-            .try_into()
+            .preprocess()
     }
 
     #[test]

@@ -43,10 +43,10 @@ impl<T: Copy> OneOrMore<T> {
 const OPENAI_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 const OPENAI_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
-impl TryFrom<PreprocessConfig> for Preprocess {
-    type Error = String;
-
-    fn try_from(config: PreprocessConfig) -> Result<Self, String> {
+impl PreprocessConfig {
+    /// What the settings mean, or which of them is not supported.
+    pub(crate) fn preprocess(self) -> Result<Preprocess, String> {
+        let config = self;
         let [height, width] = config.size.map_or(Ok([224; 2]), |size| size.of("size"))?;
         if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
             return Err(format!(
@@ -77,7 +77,7 @@ impl TryFrom<PreprocessConfig> for Preprocess {
         let fill = config
             .fill_color
             .map_or(Ok([0; 3]), |fill| fill.of("fill_color"))?;
-        Ok(Self {
+        Ok(Preprocess {
             width,
             height,
             mode,
@@ -96,7 +96,7 @@ mod tests {
     fn preprocess(json: &str) -> Result<Preprocess, String> {
         serde_json::from_str::<PreprocessConfig>(json)
             .map_err(|e| e.to_string())?
-            .try_into()
+            .preprocess()
     }
 
     #[test]

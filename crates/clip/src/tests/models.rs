@@ -321,7 +321,7 @@ fn models_in_the_program_equal_those_in_folders() {
 #[test]
 fn a_picture_prepared_for_another_model_is_refused() {
     let model = load("clip");
-    let other = crate::Preprocess::try_from(crate::picture::PreprocessConfig::default());
+    let other = crate::picture::PreprocessConfig::default().preprocess();
     let prepared = other
         .expect("the defaults")
         .prepare(&picture("pixels/0.png"));

@@ -4,7 +4,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{json, picture};
-use crate::Preprocess;
 use crate::picture::PreprocessConfig;
 
 #[derive(Deserialize)]
@@ -30,7 +29,7 @@ fn every_mode_equals_pillow() {
     } in cases
     {
         let parsed: PreprocessConfig = serde_json::from_value(config.clone()).expect("parses");
-        let preprocess = Preprocess::try_from(parsed).expect("supported");
+        let preprocess = parsed.preprocess().expect("supported");
         let prepared = preprocess.prepare(&picture(&format!("pixels/{index}.png")));
         assert_eq!(preprocess.size(), (width, height), "{config}");
         let (this, rest) = expected.split_at((width * height * 3) as usize);

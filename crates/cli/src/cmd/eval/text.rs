@@ -11,7 +11,7 @@ pub(super) fn describe(findings: &Findings) -> String {
     let width = labels.max().unwrap_or(0).max(5);
     let mut text = format!(
         "Compared with your labels and corrections of {}; 95% intervals in brackets.\n\n",
-        crate::cmd::photos(findings.report.photos)
+        crate::wording::photos(findings.report.photos)
     );
     text += &format!(
         "  {:width$}  {:>14}  {:>16}  {:>16}  {:>16}  {:>16}  threshold (best for your labels)\n",
@@ -47,7 +47,7 @@ pub(super) fn describe(findings: &Findings) -> String {
     for confusion in &findings.report.confusions {
         text += &format!(
             "  {} of {} tagged {} instead\n",
-            crate::cmd::photos(confusion.photos),
+            crate::wording::photos(confusion.photos),
             label(confusion.wanted),
             label(confusion.given)
         );

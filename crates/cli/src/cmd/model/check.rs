@@ -10,8 +10,8 @@ use phototag_clip::{Precision, Prepared, Preprocess};
 
 use super::Outcome;
 use crate::cli::CheckArgs;
-use crate::cmd::photos;
 use crate::console::Console;
+use crate::wording::photos;
 use phototag_core::embed::{Embedder, prepare};
 use phototag_core::models::measured::{
     LEAST_MEAN, LEAST_PHOTOS, LEAST_WORST, Measured, fastest, measure,

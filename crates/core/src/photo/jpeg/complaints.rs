@@ -25,13 +25,13 @@ pub(super) struct Complaint {
     message: String,
 }
 
-impl From<Complaint> for Unreadable {
-    fn from(complaint: Complaint) -> Self {
-        match complaint.message.as_str() {
-            message if message.starts_with("Unsupported") || message.starts_with("Sorry") => {
-                Self::Unusual(complaint.message)
-            }
-            _ => Self::Damaged(complaint.message),
+impl Complaint {
+    /// The same in the words of a photographer.
+    pub(super) fn reason(self) -> Unreadable {
+        if self.message.starts_with("Unsupported") || self.message.starts_with("Sorry") {
+            Unreadable::Unusual(self.message)
+        } else {
+            Unreadable::Damaged(self.message)
         }
     }
 }

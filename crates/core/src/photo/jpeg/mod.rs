@@ -86,7 +86,7 @@ fn read(bytes: &[u8], header: &Header, block_size: u8) -> Result<Raster, Unreada
         Ok(Err(error)) => Err(Unreadable::Damaged(error.to_string())),
         Err(payload) => match payload.downcast::<Complaint>() {
             Ok(_) if cut_short => Err(Unreadable::Truncated),
-            Ok(complaint) => Err((*complaint).into()),
+            Ok(complaint) => Err(complaint.reason()),
             Err(payload) => resume_unwind(payload),
         },
     }
