@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use phototag_core::catalog::Catalog;
 use phototag_core::progress::unwatched;
-use phototag_core::scan::{KeyStyle, SITE_MARK};
+use phototag_core::scan::SITE_MARK;
 use phototag_gallery::site::{Job, build};
 use tempfile::TempDir;
 
@@ -25,7 +25,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         catalog: Catalog::builtin().expect("valid"),
         catalog_folder: photos.clone(),
         tags: Vec::new(),
-        keys: KeyStyle::Stem,
         jobs: 1,
         keep_gps: false,
         photos,

@@ -8,7 +8,6 @@ use std::sync::LazyLock;
 use phototag_core::catalog::Catalog;
 use phototag_core::photo::decode;
 use phototag_core::progress::unwatched;
-use phototag_core::scan::KeyStyle;
 use phototag_gallery::site::{Job, build};
 use tempfile::TempDir;
 
@@ -45,7 +44,6 @@ fn publish(folder: &Path, photo: &[u8]) {
         catalog: Catalog::builtin().expect("valid"),
         catalog_folder: photos.clone(),
         tags: vec![("1".to_owned(), Default::default())],
-        keys: KeyStyle::Stem,
         jobs: 1,
         keep_gps: true,
         photos,

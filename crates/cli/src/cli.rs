@@ -261,7 +261,7 @@ pub struct ExplainArgs {
     pub place: PlaceArgs,
 
     #[command(flatten)]
-    pub key: KeyArgs,
+    pub naming: NamingArgs,
 
     #[command(flatten)]
     pub exactness: ExactnessArgs,
@@ -497,7 +497,7 @@ pub struct GalleryArgs {
     pub catalog: CatalogArgs,
 
     #[command(flatten)]
-    pub key: KeyArgs,
+    pub naming: NamingArgs,
 
     /// Serve the site on this machine, and rebuild it when anything it is made of changes
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "8420", requires = "out")]
@@ -527,7 +527,7 @@ pub struct CollectionArgs {
     pub place: PlaceArgs,
 
     #[command(flatten)]
-    pub key: KeyArgs,
+    pub naming: NamingArgs,
 
     /// Number of photos to decode and embed in parallel [default: number of cores]
     #[arg(long, short, value_name = "N")]
@@ -557,12 +557,23 @@ pub struct PlaceArgs {
     pub index: Option<PathBuf>,
 }
 
-/// How photos are named.
+/// Which files are photos, and their names.
 #[derive(Debug, Args)]
-pub struct KeyArgs {
-    /// How photos are named in tags.json
-    #[arg(long, value_enum, default_value_t = KeyStyle::Stem)]
-    pub key: KeyStyle,
+pub struct NamingArgs {
+    /// How photos are named in tags.json [default: [photos] key in phototag.toml, else stem]
+    #[arg(long, value_enum)]
+    key: Option<KeyStyle>,
+
+    /// Follow links that lead out of the photo folder
+    #[arg(long)]
+    pub follow: bool,
+}
+
+impl NamingArgs {
+    /// How photos are named, if it was typed.
+    pub fn keys(&self) -> Option<scan::KeyStyle> {
+        self.key.map(Into::into)
+    }
 }
 
 /// `--key`.
@@ -604,7 +615,8 @@ impl CollectionArgs {
     pub fn place(self, precision: Option<clip::Precision>) -> Place {
         Place {
             inputs: self.inputs,
-            keys: self.key.key.into(),
+            keys: self.naming.keys(),
+            follow: self.naming.follow,
             jobs: self.jobs,
             ..self.place.of(PathBuf::new(), precision)
         }

@@ -43,8 +43,10 @@ pub struct Place {
     pub precision: Option<Precision>,
     /// The index; `None` for .phototag/index.sqlite in the photo folder.
     pub index: Option<PathBuf>,
-    /// How photos are named in tags.json.
-    pub keys: KeyStyle,
+    /// How photos are named in tags.json; `None` for what the catalog says.
+    pub keys: Option<KeyStyle>,
+    /// Whether to follow links out of the photo folder, even if the catalog does not say so.
+    pub follow: bool,
     /// How many photos are decoded and embedded at a time; `None` for one a core.
     pub jobs: Option<NonZeroUsize>,
 }
@@ -58,7 +60,8 @@ impl Place {
             model: None,
             precision: None,
             index: None,
-            keys: KeyStyle::Stem,
+            keys: None,
+            follow: false,
             jobs: None,
         }
     }
@@ -90,7 +93,6 @@ pub struct Collection {
     pub heads: Heads,
     inputs: Vec<PathBuf>,
     index: Index,
-    keys: KeyStyle,
     jobs: usize,
 }
 
@@ -153,7 +155,8 @@ impl Collection {
         } else {
             folder_of(first)
         };
-        let (catalog, catalog_file) = open_catalog(place.config, &base)?;
+        let (mut catalog, catalog_file) = open_catalog(place.config, &base)?;
+        catalog.photos.choose(place.keys, place.follow);
         let embedder = match &place.model {
             Some(name) => Embedder::choose(name, Path::new(""), place.precision)?,
             None => {
@@ -179,7 +182,6 @@ impl Collection {
             heads,
             inputs: place.inputs,
             index,
-            keys: place.keys,
             jobs: place.jobs.map_or_else(cores, NonZeroUsize::get),
         };
         Ok((collection, damaged.into_iter().chain(outdated).collect()))
@@ -193,8 +195,7 @@ impl Collection {
     pub fn embed(&mut self, watch: &mut Watch) -> Result<Embedded> {
         let scan = scan::scan(
             &self.inputs,
-            &self.catalog.exclude,
-            self.keys,
+            &self.catalog.photos,
             |path, stamp| self.index.is_photo(path, stamp),
             watch,
         )?;
@@ -430,7 +431,10 @@ impl Collection {
 
     /// Whether the catalog leaves this photo out.
     pub fn excludes(&self, path: &Path) -> bool {
-        self.catalog.exclude.is_match(slashed(path, &self.base))
+        self.catalog
+            .photos
+            .exclude
+            .is_match(slashed(path, &self.base))
     }
 
     fn scorer(&mut self) -> Result<Scorer> {

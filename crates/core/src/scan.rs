@@ -27,6 +27,44 @@ pub enum KeyStyle {
     Path,
 }
 
+/// Which files are photos of a collection, and how they are named: `[photos]` of a catalog.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Files to leave out: matched against paths below the photo folder, written with `/`.
+    pub exclude: GlobSet,
+    /// How photos are named in tags.json.
+    pub keys: KeyStyle,
+    /// Whether links that lead out of the photo folder, or to another file system, are followed.
+    pub follow: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            exclude: GlobSet::empty(),
+            keys: KeyStyle::Stem,
+            follow: false,
+        }
+    }
+}
+
+impl KeyStyle {
+    /// All styles with their names, as the catalog and the command line spell them.
+    pub const ALL: [(Self, &str); 3] = [
+        (Self::Stem, "stem"),
+        (Self::Name, "name"),
+        (Self::Path, "path"),
+    ];
+}
+
+impl Rules {
+    /// Lets a caller's choice win over the catalog's.
+    pub fn choose(&mut self, keys: Option<KeyStyle>, follow: bool) {
+        self.keys = keys.unwrap_or(self.keys);
+        self.follow |= follow;
+    }
+}
+
 /// A file that holds a photo, as far as its first bytes tell.
 #[derive(Debug)]
 pub struct PhotoFile {
@@ -77,15 +115,14 @@ const HEAD: u64 = 4096;
 /// [`Interrupted`](crate::progress::Interrupted) if `watch` breaks.
 pub fn scan(
     inputs: &[PathBuf],
-    exclude: &GlobSet,
-    keys: KeyStyle,
+    rules: &Rules,
     is_photo: impl Fn(&Path, Stamp) -> Option<bool>,
     watch: &mut Watch,
 ) -> anyhow::Result<Scan> {
     let mut scanner = Scanner {
         found: Scan::default(),
-        exclude,
-        keys,
+        homes: inputs.iter().filter_map(|input| Home::of(input)).collect(),
+        rules,
         is_photo: &is_photo,
         watch,
     };
@@ -107,15 +144,16 @@ pub fn scan(
         alphanumeric_sort::compare_str(&a.key, &b.key).then_with(|| a.path.cmp(&b.path))
     });
     scan.photos.dedup_by(|a, b| a.path == b.path);
-    refuse_collisions(&scan.photos, keys)?;
+    refuse_collisions(&scan.photos, rules.keys)?;
     Ok(scan)
 }
 
 /// A scan under way.
 struct Scanner<'a, 'w> {
     found: Scan,
-    exclude: &'a GlobSet,
-    keys: KeyStyle,
+    /// Where links may lead.
+    homes: Vec<Home>,
+    rules: &'a Rules,
     is_photo: &'a dyn Fn(&Path, Stamp) -> Option<bool>,
     watch: &'a mut Watch<'w>,
 }
@@ -128,7 +166,7 @@ impl Scanner<'_, '_> {
                 root.display()
             );
         }
-        let exclude = self.exclude;
+        let exclude = &self.rules.exclude;
         let wanted = |entry: &DirEntry| {
             entry.depth() == 0
                 || !(is_hidden(entry)
@@ -136,7 +174,8 @@ impl Scanner<'_, '_> {
                     || is_site(entry))
         };
         let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
-        for entry in walk.into_iter().filter_entry(wanted) {
+        let mut walk = walk.into_iter().filter_entry(wanted);
+        while let Some(entry) = walk.next() {
             check(self.watch, Event::Scanning)?;
             let entry = match entry {
                 Ok(entry) => entry,
@@ -151,6 +190,15 @@ impl Scanner<'_, '_> {
                     continue;
                 }
             };
+            if entry.depth() > 0 && entry.path_is_symlink() && self.leads_out(entry.path()) {
+                if entry.file_type().is_dir() {
+                    walk.skip_current_dir();
+                    self.refuse(entry.path(), Unreadable::LeadsOut);
+                } else if promises_a_photo(entry.path()) {
+                    self.refuse(entry.path(), Unreadable::LeadsOut);
+                }
+                continue;
+            }
             if entry.file_type().is_dir() {
                 continue;
             }
@@ -165,6 +213,12 @@ impl Scanner<'_, '_> {
         Ok(())
     }
 
+    /// Whether a link leads somewhere that it is not followed to.
+    fn leads_out(&self, link: &Path) -> bool {
+        !self.rules.follow
+            && !Home::of(link).is_some_and(|target| self.homes.iter().any(|home| home.has(&target)))
+    }
+
     /// Adds one file to what was found. `named`: its owner named it, so it should be a photo.
     fn file(&mut self, path: &Path, metadata: &Metadata, root: &Path, named: bool) {
         let stamp = Stamp::of(metadata);
@@ -175,7 +229,7 @@ impl Scanner<'_, '_> {
             _ => look_into(path),
         };
         match kind {
-            Ok(()) => match key(path, root, self.keys) {
+            Ok(()) => match key(path, root, self.rules.keys) {
                 Some(key) => self.found.photos.push(PhotoFile {
                     path: path.to_owned(),
                     key,
@@ -198,6 +252,32 @@ impl Scanner<'_, '_> {
             path: path.to_owned(),
             reason,
         });
+    }
+}
+
+/// Where a file or folder really is.
+struct Home {
+    path: PathBuf,
+    /// The file system, where the platform says so.
+    device: Option<u64>,
+}
+
+impl Home {
+    /// `None` if it does not exist.
+    fn of(path: &Path) -> Option<Self> {
+        let path = path.canonicalize().ok()?;
+        #[cfg(unix)]
+        let device = {
+            use std::os::unix::fs::MetadataExt;
+            Some(path.metadata().ok()?.dev())
+        };
+        #[cfg(not(unix))]
+        let device = None;
+        Some(Self { path, device })
+    }
+
+    fn has(&self, other: &Self) -> bool {
+        other.path.starts_with(&self.path) && other.device == self.device
     }
 }
 
@@ -246,7 +326,8 @@ fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
-fn key(path: &Path, root: &Path, keys: KeyStyle) -> Option<String> {
+/// A photo's name in tags.json; `None` if it is not UTF-8.
+pub fn key(path: &Path, root: &Path, keys: KeyStyle) -> Option<String> {
     match keys {
         KeyStyle::Stem => path.file_stem()?.to_str().map(str::to_owned),
         KeyStyle::Name => path.file_name()?.to_str().map(str::to_owned),
@@ -310,10 +391,18 @@ mod tests {
     }
 
     fn scanned(folder: &Path) -> anyhow::Result<Scan> {
+        scanned_with(folder, false)
+    }
+
+    fn scanned_with(folder: &Path, follow: bool) -> anyhow::Result<Scan> {
+        let rules = Rules {
+            keys: KeyStyle::Path,
+            follow,
+            ..Rules::default()
+        };
         scan(
             &[folder.to_owned()],
-            &GlobSet::empty(),
-            KeyStyle::Path,
+            &rules,
             |_, _| None,
             &mut crate::progress::unwatched,
         )
@@ -338,6 +427,57 @@ mod tests {
         assert_eq!(found(), ["a.jpg"]);
         let error = scanned(&site).unwrap_err().to_string();
         assert!(error.contains("a gallery that phototag wrote"), "{error}");
+    }
+
+    /// Issue 19: a link to `/` made the whole disk part of the collection.
+    #[test]
+    #[cfg(unix)]
+    fn links_are_followed_only_within_the_folder() {
+        use std::os::unix::fs::symlink;
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let inside = folder.path().join("inside");
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(inside.join("a.jpg"), JPEG).unwrap();
+        std::fs::write(outside.path().join("b.jpg"), JPEG).unwrap();
+        std::fs::write(outside.path().join("notes.txt"), "").unwrap();
+        symlink(&inside, folder.path().join("again")).unwrap();
+        symlink(outside.path(), folder.path().join("elsewhere")).unwrap();
+        for name in ["b.jpg", "notes.txt"] {
+            symlink(outside.path().join(name), folder.path().join(name)).unwrap();
+        }
+        let keys = |scan: &Scan| -> Vec<String> {
+            scan.photos.iter().map(|photo| photo.key.clone()).collect()
+        };
+        let scan = scanned(folder.path()).unwrap();
+        assert_eq!(keys(&scan), ["again/a.jpg", "inside/a.jpg"]);
+        let refused: Vec<_> = scan
+            .refused
+            .iter()
+            .map(|refused| (refused.path.as_path(), &refused.reason))
+            .collect();
+        let expected = ["b.jpg", "elsewhere"].map(|name| folder.path().join(name));
+        assert_eq!(
+            refused,
+            [
+                (expected[0].as_path(), &Unreadable::LeadsOut),
+                (expected[1].as_path(), &Unreadable::LeadsOut)
+            ]
+        );
+
+        let scan = scanned_with(folder.path(), true).unwrap();
+        assert_eq!(
+            keys(&scan),
+            ["again/a.jpg", "b.jpg", "elsewhere/b.jpg", "inside/a.jpg"]
+        );
+        assert!(scan.refused.is_empty());
+
+        // A folder that is named may be a link itself.
+        let link = outside.path().join("link");
+        symlink(folder.path(), &link).unwrap();
+        assert_eq!(
+            keys(&scanned(&link).unwrap()),
+            ["again/a.jpg", "inside/a.jpg"]
+        );
     }
 
     #[test]

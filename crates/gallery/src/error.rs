@@ -18,6 +18,18 @@ pub enum SiteError {
     /// The photo folder cannot be scanned.
     #[error(transparent)]
     Scan(Box<dyn Error + Send + Sync>),
+    /// The tags name the photos in another way.
+    #[error(
+        "none of the {photos} photos is in tags.json ({example:?} is not, for example)\n\ntags.json names them by {key}: use --key {key}, or write key = \"{key}\" under [photos] in phototag.toml."
+    )]
+    OtherKey {
+        /// How many photos there are.
+        photos: usize,
+        /// One of their names.
+        example: String,
+        /// The style by which tags.json names them.
+        key: &'static str,
+    },
     /// A file that `[gallery]` names cannot be read.
     #[error("{}: cannot be read ({setting} under [gallery])", .path.display())]
     Snippet {

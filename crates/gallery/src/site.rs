@@ -56,8 +56,6 @@ pub struct Job {
     pub catalog_folder: PathBuf,
     /// The photos' tags.
     pub tags: Tags,
-    /// How photos are named in the tags.
-    pub keys: KeyStyle,
     /// How many photos are rendered at a time.
     pub jobs: usize,
     /// Whether rendered photos keep their GPS position.
@@ -68,6 +66,8 @@ pub struct Job {
 pub struct Report {
     /// Photos on the site.
     pub photos: usize,
+    /// Photos that the tags name.
+    pub named: usize,
     /// Photos that this run rendered.
     pub rendered: usize,
     /// Photos that were removed from the site.
@@ -92,9 +92,11 @@ pub fn build(job: &Job, watch: &mut Watch, waiting: impl FnOnce()) -> Result<Rep
     folder.sweep(&[".", PICTURES, "data", "pages"])?;
     let mut ledger = Ledger::open(&folder)?;
     let scan = scan(job, &ledger, watch)?;
+    check_tags(job, &scan.photos)?;
     let todo = outdated(job, &scan.photos, &ledger)?;
     let mut report = Report {
         photos: 0,
+        named: 0,
         rendered: 0,
         removed: 0,
         refused: scan.refused,
@@ -113,6 +115,11 @@ pub fn build(job: &Job, watch: &mut Watch, waiting: impl FnOnce()) -> Result<Rep
         .collect();
     let photos = in_order(job, &on_site, &ledger);
     report.photos = photos.len();
+    let named: HashSet<&str> = job.tags.iter().map(|(key, _)| key.as_str()).collect();
+    report.named = photos
+        .iter()
+        .filter(|photo| named.contains(photo.key.as_str()))
+        .count();
     let pages = pages(job, &photos, &snippets)?;
     ledger.write(&pages)?;
     let sources = photos.iter().map(|photo| photo.rendered.source.as_str());
@@ -126,8 +133,7 @@ fn scan(job: &Job, ledger: &Ledger, watch: &mut Watch) -> Result<Scan, SiteError
     let mut is_stopped = false;
     let scanned = scan::scan(
         std::slice::from_ref(&job.photos),
-        &job.catalog.exclude,
-        job.keys,
+        &job.catalog.photos,
         |path, stamp| {
             let known = ledger.photos.get(&slashed(path, &job.photos))?;
             let is_same = (known.size, known.modified) == (stamp.size, stamp.modified);
@@ -142,6 +148,31 @@ fn scan(job: &Job, ledger: &Ledger, watch: &mut Watch) -> Result<Scan, SiteError
     scanned.map_err(|error| match is_stopped {
         true => Interrupted { done: None }.into(),
         false => SiteError::Scan(error.into()),
+    })
+}
+
+/// Refuses tags that name the photos in another way: no page would have a filter.
+fn check_tags(job: &Job, photos: &[PhotoFile]) -> Result<(), SiteError> {
+    let named: HashSet<&str> = job.tags.iter().map(|(key, _)| key.as_str()).collect();
+    let is_named = |keys| {
+        let mut keys = photos
+            .iter()
+            .filter_map(|photo| scan::key(&photo.path, &job.photos, keys));
+        keys.any(|key| named.contains(key.as_str()))
+    };
+    let Some(first) = photos.first() else {
+        return Ok(());
+    };
+    if named.is_empty() || is_named(job.catalog.photos.keys) {
+        return Ok(());
+    }
+    let fitting = KeyStyle::ALL.into_iter().find(|(keys, _)| is_named(*keys));
+    fitting.map_or(Ok(()), |(_, key)| {
+        Err(SiteError::OtherKey {
+            photos: photos.len(),
+            example: first.key.clone(),
+            key,
+        })
     })
 }
 

@@ -94,7 +94,6 @@ fn build(args: &GalleryArgs, out: &Path, console: &Console) -> Result<bool> {
         catalog: catalog(args)?,
         catalog_folder: folder_of(&catalog_path(args)),
         tags: tags(args, console)?.unwrap_or_default(),
-        keys: args.key.key.into(),
         jobs: args.jobs.map_or_else(cores, NonZeroUsize::get),
         keep_gps: args.keep_gps,
     };
@@ -111,6 +110,13 @@ fn build(args: &GalleryArgs, out: &Path, console: &Console) -> Result<bool> {
     warn_of_unreadable(&report.refused, console);
     for (path, reason) in &report.unrendered {
         console.warn(&format!("{}: {reason}", path.display()));
+    }
+    if report.named == 0 && report.photos > 0 && !job.tags.is_empty() {
+        console.warn(&format!(
+            "{}: names none of the photos, so the site has no filters; to tag them, run: phototag tag {}",
+            tags_path(args).display(),
+            args.folder.display()
+        ));
     }
     print(&describe(&report, out))?;
     Ok(!report.refused.is_empty() || !report.unrendered.is_empty())
@@ -141,11 +147,15 @@ fn catalog_path(args: &GalleryArgs) -> PathBuf {
 
 fn catalog(args: &GalleryArgs) -> Result<Catalog> {
     let path = catalog_path(args);
-    if args.catalog.config.is_some() || path.exists() {
-        Catalog::parse(&catalog::text(&path)?, &path.display().to_string())
+    let mut catalog = if args.catalog.config.is_some() || path.exists() {
+        Catalog::parse(&catalog::text(&path)?, &path.display().to_string())?
     } else {
-        Catalog::builtin()
-    }
+        Catalog::builtin()?
+    };
+    catalog
+        .photos
+        .choose(args.naming.keys(), args.naming.follow);
+    Ok(catalog)
 }
 
 fn describe(report: &Report, out: &Path) -> String {

@@ -177,6 +177,29 @@ fn a_run_says_that_it_waits() {
     assert!(run.wait().unwrap().success());
 }
 
+/// A site of photos that tags.json names in another way had no filter buttons, without a word.
+#[test]
+fn tags_of_other_photos_are_refused_with_the_key_that_fits() {
+    let gallery = Gallery::new();
+    gallery.photo("2019/b.png", 30, 20);
+    fs::write(
+        gallery.path("photos/tags.json"),
+        r#"{"2019/b.png": ["nature"]}"#,
+    )
+    .unwrap();
+    let error = gallery.build().expect(2).err;
+    assert!(
+        error.contains("none of the 2 photos is in tags.json") && error.contains("--key path"),
+        "{error}"
+    );
+    assert!(!gallery.path("site/index.html").exists());
+    let run = gallery.command().args(["--key", "path"]).output().unwrap();
+    Run::of(run).expect(0);
+    fs::write(gallery.path("photos/tags.json"), r#"{"c": ["nature"]}"#).unwrap();
+    let warning = gallery.build().expect(0).err;
+    assert!(warning.contains("names none of the photos"), "{warning}");
+}
+
 /// Issue 19: `site/img/x.jpg` as a link overwrote a file outside of the site.
 #[cfg(unix)]
 #[test]

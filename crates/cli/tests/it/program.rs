@@ -274,6 +274,16 @@ fn keys_collide_or_do_not() {
     assert!(folder.tags().contains_key("2.webp") && folder.tags().contains_key("2.jpg"));
     folder.tag(&["--key", "path"]);
     assert!(folder.tags().contains_key("more/2.jpg"));
+    // The catalog remembers the key, so that every command uses it; the command line wins.
+    folder.write(
+        "phototag.toml",
+        b"[photos]\nkey = \"path\"\n[[category]]\nid = \"otters\"\nprompts = [\"an otter\"]\n",
+    );
+    folder.tag(&[]);
+    assert!(folder.tags().contains_key("more/2.jpg"));
+    folder.tag(&["--key", "name"]);
+    assert!(folder.tags().contains_key("2.jpg"));
+    fs::remove_file(folder.path("phototag.toml")).unwrap();
     folder.write("1.CR3", b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom");
     fs::remove_file(folder.path("more/2.jpg")).unwrap();
     let run = folder.run("tag", &[]).expect(0);

@@ -11,8 +11,8 @@ mod strict;
 use std::ops::{Index, RangeInclusive};
 use std::path::Path;
 
+use crate::scan::Rules;
 use anyhow::Context;
-use globset::GlobSet;
 
 use crate::nearest::nearest;
 use crate::photo::measure::Measure;
@@ -32,8 +32,8 @@ pub struct Catalog {
     pub model: String,
     /// How photos are decided.
     pub tagging: Tagging,
-    /// `[photos] exclude`: matched against paths below the photo folder, written with `/`.
-    pub exclude: GlobSet,
+    /// Which files are photos, and their names.
+    pub photos: Rules,
     /// Texts, address and files of the gallery.
     pub gallery: Gallery,
     /// At least one, ids unique.

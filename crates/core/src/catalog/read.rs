@@ -14,6 +14,7 @@ use super::strict::{
 };
 use super::{Catalog, Category, Definition, Fallback, Tagging, Threshold};
 use crate::photo::measure::MEASURES;
+use crate::scan::{KeyStyle, Rules};
 
 const TAGGING: &[&str] = &["tags_per_photo", "fallback"];
 
@@ -27,19 +28,44 @@ pub(super) fn catalog(text: &str) -> Found<Catalog> {
         Some(table) => table.get("name").map(string).transpose()?,
         None => None,
     };
-    let exclude = match section(root, "photos", &["exclude"])? {
-        Some(table) => table.get("exclude").map(globs).transpose()?,
-        None => None,
-    };
     section(root, "tagging", TAGGING)?;
     let categories = categories(root)?;
     Ok(Catalog {
         model: model.unwrap_or("auto").to_owned(),
         tagging: tagging(root, categories.len())?,
-        exclude: exclude.unwrap_or_else(GlobSet::empty),
+        photos: photos(root)?,
         gallery: gallery(root)?,
         categories,
     })
+}
+
+fn photos(root: &DeTable) -> Found<Rules> {
+    let mut rules = Rules::default();
+    let Some(table) = section(root, "photos", &["exclude", "key", "follow"])? else {
+        return Ok(rules);
+    };
+    if let Some(value) = table.get("exclude") {
+        rules.exclude = globs(value)?;
+    }
+    if let Some(value) = table.get("key") {
+        let typed = string(value)?;
+        let style = KeyStyle::ALL.into_iter().find(|(_, name)| *name == typed);
+        let (keys, _) = style.ok_or_else(|| {
+            Fault::at(
+                value.span(),
+                format!("unknown key {typed:?}"),
+                "Photos are named by \"stem\" (15), by \"name\" (15.jpg) or by \"path\" (2019/15.jpg).",
+            )
+        })?;
+        rules.keys = keys;
+    }
+    if let Some(value) = table.get("follow") {
+        rules.follow = value
+            .get_ref()
+            .as_bool()
+            .ok_or_else(|| wrong_type(value, "true or false"))?;
+    }
+    Ok(rules)
 }
 
 fn tagging(root: &DeTable, categories: usize) -> Found<Tagging> {

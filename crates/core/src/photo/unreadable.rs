@@ -32,6 +32,11 @@ pub enum Unreadable {
     /// A name that tags.json cannot hold.
     #[error("the file name is not valid UTF-8; rename the file")]
     NameNotUtf8,
+    /// A link that was not followed.
+    #[error(
+        "a link that leads out of the photo folder; to follow it, use --follow or [photos] follow = true"
+    )]
+    LeadsOut,
     /// The file or folder cannot be read: the file system's reason.
     #[error("{0}")]
     Io(String),

@@ -30,7 +30,8 @@ pub fn explain(args: ExplainArgs, console: &Console) -> Result<Outcome> {
     scan::metadata(&photo)?;
     let folder = args.folder.unwrap_or_else(|| home(&photo));
     let place = Place {
-        keys: args.key.key.into(),
+        keys: args.naming.keys(),
+        follow: args.naming.follow,
         ..args.place.of(folder, args.exactness.precision())
     };
     let mut collection = open(place, console)?;

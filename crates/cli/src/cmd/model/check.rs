@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use globset::GlobSet;
 use phototag_clip::{Precision, Prepared, Preprocess};
 
 use super::Outcome;
@@ -17,7 +16,7 @@ use phototag_core::models::measured::{
     LEAST_MEAN, LEAST_PHOTOS, LEAST_WORST, Measured, fastest, measure,
 };
 use phototag_core::models::{Models, checked};
-use phototag_core::scan::{self, KeyStyle};
+use phototag_core::scan::{self, KeyStyle, Rules};
 
 pub fn check(args: &CheckArgs, models: &Models, console: &Console) -> Result<Outcome> {
     let choose = |precision| Embedder::choose(&args.model, Path::new(""), Some(precision));
@@ -48,9 +47,11 @@ pub fn check(args: &CheckArgs, models: &Models, console: &Console) -> Result<Out
 
 /// Photos from all over the folders, prepared for the model.
 fn pictures(args: &CheckArgs, preprocess: &Preprocess, console: &Console) -> Result<Vec<Prepared>> {
-    let nothing = GlobSet::empty();
-    let scan = console
-        .watching(|watch| scan::scan(&args.inputs, &nothing, KeyStyle::Path, |_, _| None, watch))?;
+    let rules = Rules {
+        keys: KeyStyle::Path,
+        ..Rules::default()
+    };
+    let scan = console.watching(|watch| scan::scan(&args.inputs, &rules, |_, _| None, watch))?;
     let step = scan.photos.len().div_ceil(args.photos.get()).max(1);
     let mut pictures = Vec::new();
     for photo in scan.photos.iter().step_by(step) {
