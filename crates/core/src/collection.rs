@@ -301,8 +301,8 @@ impl Collection {
         let step = embedded.photos.len().div_ceil(UNLABELLED).max(1);
         let (mut labelled, mut others) = (Vec::new(), Vec::new());
         for (at, (photo, content)) in embedded.photos.iter().enumerate() {
-            let is_sampled = truth.labels.get(&photo.key).is_some();
-            let truth = truth.certain(&photo.key, &self.catalog);
+            let is_sampled = truth.is_sampled(&photo.key);
+            let truth = truth.known(&photo.key, &self.catalog);
             let into = match (truth.iter().any(Option::is_some), at % step) {
                 (true, _) => &mut labelled,
                 (false, 0) => &mut others,
