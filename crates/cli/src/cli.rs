@@ -410,7 +410,8 @@ fn search_text(text: &str) -> Result<String, String> {
 ///
 /// Trains each category on answers.json, overrides.json and labels.json, and keeps the result only where
 /// cross-validation shows that it is better. `phototag tag` uses it from then on; your corrections still
-/// win. Run it again after more corrections, or after a change of model or prompts.
+/// win. What was learned is in phototag.learned beside the catalog: `tag OTHER --config DIR/phototag.toml` uses
+/// it too. Run it again after more corrections, or after a change of model or prompts.
 #[derive(Debug, Args)]
 pub struct LearnArgs {
     #[command(flatten)]

@@ -74,6 +74,13 @@ pub struct CatalogFile {
     text: String,
 }
 
+impl CatalogFile {
+    /// Where what was learned for the catalog is: beside it, with the ending "learned".
+    pub fn learned(&self) -> PathBuf {
+        self.path.with_extension("learned")
+    }
+}
+
 /// See the module.
 pub struct Collection {
     /// The categories and how they are decided.
@@ -168,7 +175,8 @@ impl Collection {
         let default = || base.join(index::FOLDER).join(index::FILE_NAME);
         let (index, damaged) = Index::open(&place.index.unwrap_or_else(default), &base)?;
         let embedder = precision::as_before(embedder, &index)?;
-        let (heads, outdated) = Heads::open(&index, &embedder.fingerprint, &catalog)?;
+        let learned = catalog_file.learned();
+        let (heads, outdated) = Heads::open(&learned, &index, &embedder.fingerprint, &catalog)?;
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let collection = Self {
             catalog,
@@ -322,9 +330,10 @@ impl Collection {
     /// Replaces all learned heads by these.
     ///
     /// # Errors
-    /// An error of the index.
+    /// A file beside the catalog that cannot be written; an error of the index.
     pub fn store_heads(&mut self, learned: &[learn::heads::Learned]) -> Result<()> {
         Heads::store(
+            &self.catalog_file.learned(),
             &mut self.index,
             &self.embedder.fingerprint,
             &self.catalog,

@@ -97,7 +97,8 @@ fn describe(collection: &Collection, labelled: usize, outcomes: &[Learning]) -> 
     text += &match learned {
         0 => "Nothing was learned; tags stay the same.\n".to_owned(),
         n => format!(
-            "{n} learned. Next: phototag tag {folder}    (phototag learn {folder} --forget undoes it)\n"
+            "{n} learned; wrote {}.\nNext: phototag tag {folder}    (phototag learn {folder} --forget undoes it)\n",
+            collection.catalog_file.learned().display()
         ),
     };
     text

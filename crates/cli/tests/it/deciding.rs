@@ -387,6 +387,31 @@ fn corrections_are_learned_used_and_forgotten() {
         "rank 1 of",
         "best-matching prompt",
     ]);
+    // What was learned is beside the catalog: losing the index costs time only.
+    fs::remove_dir_all(folder.0.path().join(".phototag")).unwrap();
+    folder.run("tag", &[]).expect(0);
+    assert_eq!(folder.read("tags.json"), after);
+    let other = Folder::tagged();
+    let catalog = folder.0.path().join("phototag.toml");
+    let config = ["--config", catalog.to_str().unwrap()];
+    other.run("tag", &config).expect(0);
+    assert_eq!(other.read("tags.json"), after);
+    // Another model's is refused, and left as it is.
+    let learned = folder.read("phototag.learned");
+    let of_another = learned.replacen("\"model\":\"", "\"model\":\"x", 1);
+    folder.write("phototag.learned", &of_another);
+    folder
+        .run("tag", &[])
+        .expect(0)
+        .says(&["it was learned with another model"]);
+    assert_eq!(folder.read("tags.json"), before);
+    assert_eq!(folder.read("phototag.learned"), of_another);
+    folder.write("phototag.learned", "{}");
+    folder
+        .run("tag", &[])
+        .expect(2)
+        .says(&["phototag.learned: not a file that"]);
+    folder.write("phototag.learned", &learned);
     // By hand wins over what was learned.
     folder.write(
         "overrides.json",
@@ -416,6 +441,7 @@ fn corrections_are_learned_used_and_forgotten() {
         .says(&["Forgotten"]);
     folder.run("tag", &[]).expect(0);
     assert_eq!(folder.read("tags.json"), before);
+    assert!(!folder.0.path().join("phototag.learned").exists());
 }
 
 #[test]
