@@ -272,9 +272,9 @@ pub struct ExplainArgs {
 
 /// Measure how good the tags are
 ///
-/// Compares phototag's tags with your corrections and labels (labels.json, and the photos named in
-/// overrides.json). If you have no labels yet, --sample 60 picks photos and writes a page to check them
-/// on.
+/// Compares phototag's tags with what you said in answers.json, labels.json and overrides.json; what you did
+/// not say is not measured. To start, --sample 60 draws photos from all of the collection and writes a page
+/// to check them on.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
     #[command(flatten)]
@@ -302,8 +302,8 @@ pub struct EvalArgs {
 
 /// Set thresholds in phototag.toml
 ///
-/// Without labels, sets thresholds that give the number of tags you ask for. With labels (labels.json, or
-/// photos named in overrides.json), picks the thresholds with the best F1, or those that reach a given
+/// Without labels, sets thresholds that give the number of tags you ask for. With labels (answers.json,
+/// labels.json, overrides.json), picks the thresholds with the best F1, or those that reach a given
 /// precision, by cross-validation. Comments and order in the file are preserved. Measured categories keep
 /// their threshold unless --share names them.
 #[derive(Debug, Args)]
@@ -408,9 +408,10 @@ fn search_text(text: &str) -> Result<String, String> {
 
 /// Improve the tags of all photos from your corrections
 ///
-/// Trains each category on overrides.json and labels.json, and keeps the result only where
+/// Trains each category on answers.json, overrides.json and labels.json, and keeps the result only where
 /// cross-validation shows that it is better. `phototag tag` uses it from then on; your corrections still
-/// win. Run it again after more corrections, or after a change of model or prompts.
+/// win. What was learned is in phototag.learned beside the catalog: `tag OTHER --config DIR/phototag.toml` uses
+/// it too. Run it again after more corrections, or after a change of model or prompts.
 #[derive(Debug, Args)]
 pub struct LearnArgs {
     #[command(flatten)]
@@ -445,7 +446,7 @@ pub struct OverridesArgs {
     /// Your corrections [default: overrides.json in the photo folder]
     ///
     /// {"50": ["architecture"]} replaces a photo's tags, {"15": {"add": ["winter"], "remove":
-    /// ["bw"]}} corrects them.
+    /// ["bw"]}} corrects them. What answers.json in the photo folder says wins over both.
     #[arg(long, value_name = "FILE")]
     pub overrides: Option<PathBuf>,
 }

@@ -77,6 +77,13 @@ pub struct CatalogFile {
     text: String,
 }
 
+impl CatalogFile {
+    /// Where what was learned for the catalog is: beside it, with the ending "learned".
+    pub fn learned(&self) -> PathBuf {
+        self.path.with_extension("learned")
+    }
+}
+
 /// See the module.
 pub struct Collection {
     /// The categories and how they are decided.
@@ -171,7 +178,8 @@ impl Collection {
         let default = || base.join(index::FOLDER).join(index::FILE_NAME);
         let (index, damaged) = Index::open(&place.index.unwrap_or_else(default), &base)?;
         let embedder = precision::as_before(embedder, &index)?;
-        let (heads, outdated) = Heads::open(&index, &embedder.fingerprint, &catalog)?;
+        let learned = catalog_file.learned();
+        let (heads, outdated) = Heads::open(&learned, &index, &embedder.fingerprint, &catalog)?;
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let collection = Self {
             catalog,
@@ -302,8 +310,8 @@ impl Collection {
         let step = embedded.photos.len().div_ceil(UNLABELLED).max(1);
         let (mut labelled, mut others) = (Vec::new(), Vec::new());
         for (at, (photo, content)) in embedded.photos.iter().enumerate() {
-            let is_sampled = truth.labels.get(&photo.key).is_some();
-            let truth = truth.certain(&photo.key, &self.catalog);
+            let is_sampled = truth.is_sampled(&photo.key);
+            let truth = truth.known(&photo.key, &self.catalog);
             let into = match (truth.iter().any(Option::is_some), at % step) {
                 (true, _) => &mut labelled,
                 (false, 0) => &mut others,
@@ -323,9 +331,10 @@ impl Collection {
     /// Replaces all learned heads by these.
     ///
     /// # Errors
-    /// An error of the index.
+    /// A file beside the catalog that cannot be written; an error of the index.
     pub fn store_heads(&mut self, learned: &[learn::heads::Learned]) -> Result<()> {
         Heads::store(
+            &self.catalog_file.learned(),
             &mut self.index,
             &self.embedder.fingerprint,
             &self.catalog,

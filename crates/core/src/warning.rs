@@ -26,15 +26,30 @@ pub enum Warning {
     },
     /// A file names a photo that is not in the collection.
     UnknownPhoto {
-        /// "labels" or "overrides".
+        /// "answers", "labels" or "overrides".
         file: &'static str,
         /// The photo's key.
         key: String,
     },
-    /// Labels and overrides disagree about a photo; the overrides win.
+    /// Two files disagree about a photo and a category.
     Disagreement {
         /// The photo's key.
         key: String,
+        /// The category's id.
+        category: String,
+        /// What counts: whether the photo has the category.
+        has: bool,
+        /// The file that counts.
+        counts: &'static str,
+        /// The other one.
+        ignored: &'static str,
+    },
+    /// answers.json names a category that the catalog lacks.
+    UnknownCategory {
+        /// The name.
+        name: String,
+        /// A similar name in the catalog.
+        meant: Option<String>,
     },
 }
 
@@ -64,10 +79,29 @@ impl fmt::Display for Warning {
             Self::UnknownPhoto { file, key } => {
                 write!(f, "{file} name a photo that does not exist: {key:?}")
             }
-            Self::Disagreement { key } => write!(
-                f,
-                "photo {key:?}: labels and overrides disagree; the overrides win"
-            ),
+            Self::Disagreement {
+                key,
+                category,
+                has,
+                counts,
+                ignored,
+            } => {
+                let (this, other) = if *has { ("", "not") } else { ("not ", "it") };
+                write!(
+                    f,
+                    "photo {key:?}: {counts} says {this}{category}, {ignored} says {other}; {counts} counts"
+                )
+            }
+            Self::UnknownCategory { name, meant } => {
+                write!(
+                    f,
+                    "answers.json names {name:?}, which is not in the catalog"
+                )?;
+                match meant {
+                    Some(meant) => write!(f, "; did you mean {meant:?}?"),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }

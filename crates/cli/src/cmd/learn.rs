@@ -24,10 +24,11 @@ pub fn learn(args: LearnArgs, console: &Console) -> Result<Outcome> {
     let truth = Truth::open(&args.truth.files(), &collection.base, &collection.catalog)?;
     let embedded = embed_new(&mut collection, console)?;
     console.warn_all(&truth.unknown_photos(&keys(&embedded)));
+    console.warn_all(&truth.faults(&collection.catalog));
     let (labelled, others) = collection.examples(&embedded, &truth)?;
     if labelled.is_empty() {
         bail!(
-            "{folder}: there is nothing to learn from: no photo here is in overrides.json or labels.json\n\nCorrect some tags in overrides.json, or mark a sample: phototag eval {folder} --sample 60"
+            "{folder}: there is nothing to learn from: no photo here is in answers.json, overrides.json or labels.json\n\nCorrect some tags in answers.json, or mark a sample: phototag eval {folder} --sample 60"
         );
     }
     let outcomes = learn::learn(&labelled, &others);
@@ -96,7 +97,8 @@ fn describe(collection: &Collection, labelled: usize, outcomes: &[Learning]) -> 
     text += &match learned {
         0 => "Nothing was learned; tags stay the same.\n".to_owned(),
         n => format!(
-            "{n} learned. Next: phototag tag {folder}    (phototag learn {folder} --forget undoes it)\n"
+            "{n} learned; wrote {}.\nNext: phototag tag {folder}    (phototag learn {folder} --forget undoes it)\n",
+            collection.catalog_file.learned().display()
         ),
     };
     text

@@ -25,9 +25,10 @@ pub fn tag(args: TagArgs, console: &Console) -> Result<Outcome> {
     let scored = collection.scores(&embedded)?;
     let (decider, renewed) = collection.decider(&scored, args.recalibrate)?;
     let mut tags = scored.tags(&decider);
-    let corrected = truth.overrides.apply(&mut tags);
+    let corrected = truth.apply(&mut tags);
     if !collection.partial {
         warn_of_unknown_photos(&truth, &embedded, console);
+        console.warn_all(&truth.faults(&collection.catalog));
     }
 
     let mut tags = collection.named(&tags);

@@ -27,21 +27,21 @@ pub fn tune(args: TuneArgs, console: &Console) -> Result<Outcome> {
         bail!("{folder}: no photos found");
     }
     let (before, _) = collection.decider(&scored, false)?;
-    let (labels, disagreements) = truth.judged(&scored.tags(&before));
-    console.warn_all(&disagreements);
+    console.warn_all(&truth.faults(&collection.catalog));
     let labelled: Vec<Labelled> = scored
         .photos
         .iter()
         .filter_map(|photo| {
-            Some(Labelled {
+            let truth = truth.known(&photo.key, &collection.catalog);
+            truth.iter().any(Option::is_some).then(|| Labelled {
                 scores: photo.scores.clone(),
-                truth: labels.answers(&photo.key, &collection.catalog)?,
+                truth,
             })
         })
         .collect();
     if labelled.is_empty() && args.min_precision.is_some() {
         bail!(
-            "--min-precision needs labels, but labels.json and overrides.json name no photo here\n\nTo label a sample, run: phototag eval {folder} --sample 60"
+            "--min-precision needs labels, but answers.json, labels.json and overrides.json name no photo here\n\nTo label a sample, run: phototag eval {folder} --sample 60"
         );
     }
     let plan = Plan::new(

@@ -17,11 +17,23 @@ use phototag_core::photo;
 
 /// The longer side of a thumbnail, in pixels.
 const SIDE: u32 = 320;
+
+/// The longer side of a picture that is looked at by itself: the shorter one of a 3:2 photo has 800 pixels.
+const PICTURE: u32 = 1200;
 const QUALITY: u8 = 80;
 
 /// A photo as a small JPEG in a `data:` address; `None` if it cannot be read any more.
 pub fn thumbnail(path: &Path) -> Option<String> {
-    let small = reduced(path, SIDE).ok()?;
+    jpeg(path, SIDE)
+}
+
+/// The same, large enough to judge what is in the photo.
+pub fn picture(path: &Path) -> Option<String> {
+    jpeg(path, PICTURE)
+}
+
+fn jpeg(path: &Path, side: u32) -> Option<String> {
+    let small = reduced(path, side).ok()?;
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
         .write_image(

@@ -261,10 +261,10 @@ fn eval_judges_and_draws_its_page() {
 }
 
 #[test]
-fn a_spot_check_is_drawn_marked_and_weighted() {
+fn a_spot_check_is_drawn_marked_weighted_and_reaches_the_tags() {
     let folder = Folder::tagged();
     folder
-        .run("eval", &["--sample", "12"])
+        .run("eval", &["--sample", "24"])
         .expect(0)
         .says(&["spot-check.html"]);
     let page = folder.read(".phototag/spot-check.html");
@@ -276,22 +276,66 @@ fn a_spot_check_is_drawn_marked_and_weighted() {
         .next()
         .unwrap();
     let data: Value = serde_json::from_str(data).unwrap();
-    let labels: serde_json::Map<String, Value> = data["photos"]
-        .as_array()
-        .unwrap()
-        .iter()
+    let answer = |photo: &Value, id: &Value| {
+        let tags = photo["tags"].as_array().unwrap();
+        let has = tags.contains(id) != (photo["key"] == "macaws" && id == "wildlife");
+        format!("{}, spot check, 2026-11-25", if has { "yes" } else { "no" })
+    };
+    let photos = data["photos"].as_array().unwrap().iter();
+    let answers: serde_json::Map<String, Value> = photos
         .map(|photo| {
-            (
-                photo["key"].as_str().unwrap().to_owned(),
-                photo["tags"].clone(),
-            )
+            let categories = data["categories"].as_array().unwrap().iter();
+            let answers: serde_json::Map<String, Value> = categories
+                .map(|category| {
+                    let id = category["id"].as_str().unwrap().to_owned();
+                    (id, Value::from(answer(photo, &category["id"])))
+                })
+                .collect();
+            let key = photo["key"].as_str().unwrap().to_owned();
+            (key, Value::from(answers))
         })
         .collect();
-    folder.write("labels.json", &Value::from(labels).to_string());
+    // Of 26 photos, all strata are drawn from; macaws is marked as no wildlife.
+    let marked = answers.contains_key("macaws");
+    folder.write("answers.json", &Value::from(answers).to_string());
     folder
         .run("eval", &[])
         .expect(0)
-        .says(&["weighted to the whole collection: precision 1.00"]);
+        .says(&["weighted to the whole collection: precision", "recall 1.00"]);
+    folder.run("tag", &[]).expect(0);
+    let tags: Value = serde_json::from_str(&folder.read("tags.json")).unwrap();
+    let wildlife = tags["macaws"]
+        .as_array()
+        .unwrap()
+        .contains(&Value::from("wildlife"));
+    assert_eq!(wildlife, !marked);
+}
+
+#[test]
+fn a_correction_of_one_tag_measures_nothing_else() {
+    let folder = Folder::tagged();
+    folder.write("overrides.json", r#"{"macaws": {"remove": ["wildlife"]}}"#);
+    let text = folder.run("eval", &[]).expect(0).out;
+    let line = |label: &str| {
+        text.lines()
+            .find(|line| line.trim_start().starts_with(label))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(line("Wildlife").contains("0.00"), "{text}");
+    assert!(line("Portrait").ends_with("not measured"), "{text}");
+    assert!(text.contains("say nothing about the others"), "{text}");
+    // A label that says otherwise counts, and the disagreement is named.
+    folder.write("labels.json", r#"{"macaws": ["wildlife"]}"#);
+    for command in ["eval", "tune", "learn"] {
+        let run = folder.run(command, &[]).expect(0);
+        assert!(
+            run.err
+                .contains("labels.json says wildlife, overrides.json says not; labels.json counts"),
+            "{}",
+            run.err
+        );
+    }
 }
 
 #[test]
@@ -343,6 +387,31 @@ fn corrections_are_learned_used_and_forgotten() {
         "rank 1 of",
         "best-matching prompt",
     ]);
+    // What was learned is beside the catalog: losing the index costs time only.
+    fs::remove_dir_all(folder.0.path().join(".phototag")).unwrap();
+    folder.run("tag", &[]).expect(0);
+    assert_eq!(folder.read("tags.json"), after);
+    let other = Folder::tagged();
+    let catalog = folder.0.path().join("phototag.toml");
+    let config = ["--config", catalog.to_str().unwrap()];
+    other.run("tag", &config).expect(0);
+    assert_eq!(other.read("tags.json"), after);
+    // Another model's is refused, and left as it is.
+    let learned = folder.read("phototag.learned");
+    let of_another = learned.replacen("\"model\":\"", "\"model\":\"x", 1);
+    folder.write("phototag.learned", &of_another);
+    folder
+        .run("tag", &[])
+        .expect(0)
+        .says(&["it was learned with another model"]);
+    assert_eq!(folder.read("tags.json"), before);
+    assert_eq!(folder.read("phototag.learned"), of_another);
+    folder.write("phototag.learned", "{}");
+    folder
+        .run("tag", &[])
+        .expect(2)
+        .says(&["phototag.learned: not a file that"]);
+    folder.write("phototag.learned", &learned);
     // By hand wins over what was learned.
     folder.write(
         "overrides.json",
@@ -372,6 +441,7 @@ fn corrections_are_learned_used_and_forgotten() {
         .says(&["Forgotten"]);
     folder.run("tag", &[]).expect(0);
     assert_eq!(folder.read("tags.json"), before);
+    assert!(!folder.0.path().join("phototag.learned").exists());
 }
 
 #[test]
@@ -388,7 +458,7 @@ fn bad_labels_are_named() {
             2,
             "name a photo that does not exist: \"nobody\"",
         ),
-        ("[1]", 2, "not a tags.json file"),
+        ("[1]", 2, "labels.json: line 1: "),
         (r#"{"macaws": ["wildlife"]}"#, 0, "corrections of 1 photo;"),
         (
             r#"{"macaws": [], "guitarist": []}"#,
@@ -531,7 +601,7 @@ fn explain_follows_the_corrections_that_tag_was_given() {
     let mine = ["--overrides", mine.to_str().unwrap()];
     run("explain", &photo, &[&category[..], &mine].concat())
         .expect(0)
-        .says(&["Wildlife: no, by your correction"]);
+        .says(&["Wildlife: no, by your correction; the score alone says yes"]);
 }
 
 #[test]

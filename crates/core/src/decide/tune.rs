@@ -20,8 +20,8 @@ pub enum Aim {
 pub struct Labelled {
     /// Scores.
     pub scores: Vec<f32>,
-    /// Whether the photo has each category.
-    pub truth: Vec<bool>,
+    /// Whether the photo has each category; `None`: it was not asked.
+    pub truth: Vec<Option<bool>>,
 }
 
 /// Thresholds and what to expect of them on new photos.
@@ -102,7 +102,9 @@ fn cross_validated(photos: &[Labelled], before: &[Option<f32>], aim: Aim, hold: 
             let threshold =
                 best_threshold(&train, at, aim).map_or(before, |best| shrunk(before, best, hold));
             for photo in &test {
-                counts.add(photo.scores[at] >= threshold, photo.truth[at], 1.0);
+                if let Some(wanted) = photo.truth[at] {
+                    counts.add(photo.scores[at] >= threshold, wanted, 1.0);
+                }
             }
         }
     }
@@ -113,7 +115,7 @@ fn cross_validated(photos: &[Labelled], before: &[Option<f32>], aim: Aim, hold: 
 fn best_threshold(photos: &[&Labelled], category: usize, aim: Aim) -> Option<(f32, usize)> {
     let answers: Vec<(f32, bool)> = photos
         .iter()
-        .map(|photo| (photo.scores[category], photo.truth[category]))
+        .filter_map(|photo| Some((photo.scores[category], photo.truth[category]?)))
         .filter(|(score, _)| score.is_finite())
         .collect();
     let positives = answers.iter().filter(|(_, right)| *right).count();
@@ -160,7 +162,7 @@ mod tests {
                 let score = random.f32() * 0.2 + if right { 0.28 } else { 0.12 };
                 Labelled {
                     scores: vec![score, score],
-                    truth: vec![right, right],
+                    truth: vec![Some(right), Some(right)],
                 }
             })
             .collect()
@@ -179,6 +181,15 @@ mod tests {
     }
 
     #[test]
+    fn a_category_that_was_not_asked_about_keeps_its_threshold() {
+        let mut photos = photos(200);
+        photos.iter_mut().for_each(|photo| photo.truth[1] = None);
+        let tuned = tune(&photos, &[None, Some(0.1)], Aim::F1);
+        assert_eq!(tuned.thresholds[1], None);
+        assert_eq!(tuned.after, Counts::default());
+    }
+
+    #[test]
     fn a_wanted_precision_is_reached_on_photos_not_seen() {
         let tuned = tune(&photos(400), &[Some(0.1), None], Aim::Precision(0.95));
         assert!(tuned.after.precision() >= Some(0.95), "{tuned:?}");
@@ -190,7 +201,7 @@ mod tests {
         let one_sided = |right: bool| {
             let photos: Vec<Labelled> = photos(40)
                 .into_iter()
-                .filter(|p| p.truth[0] == right)
+                .filter(|p| p.truth[0] == Some(right))
                 .collect();
             tune(&photos, &[Some(0.2), None], Aim::F1).thresholds[0]
         };

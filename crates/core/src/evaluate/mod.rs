@@ -1,29 +1,21 @@
 //! How good the tags are, given what the owner says is right: figures for each category and over all,
 //! with intervals, and where the tags fail.
 //!
-//! Knows scores, tags and truth; reading labels and drawing pages is not its business.
+//! A figure uses only what was said: a category that nobody was asked about is not measured. What a photo stands for
+//! depends on how it was chosen ([`Basis`]). Reading labels and drawing pages is not done here.
 
+mod basis;
 pub mod sample;
 
 use serde::Serialize;
 
-use crate::catalog::Catalog;
-use crate::collection::Scored;
-use crate::statistics::{Counts, Interval, average_precision, bootstrap, precision_recall_curve};
-use crate::truth::{Labels, TagSets};
+pub use basis::{Basis, Judged, candidates, judged};
 
-/// A labelled photo; all in catalog order.
-#[derive(Clone, Debug)]
-pub struct Judged {
-    /// Its name in tags.json.
-    pub key: String,
-    /// Its scores.
-    pub scores: Vec<f32>,
-    /// The categories that scores alone give.
-    pub given: Vec<bool>,
-    /// The categories that it should have.
-    pub truth: Vec<bool>,
-}
+use crate::statistics::{
+    Interval, Population, Ranked, Unit, bootstrap, stratified_ratio, weighted_average_precision,
+    weighted_curve,
+};
+use basis::Weights;
 
 /// A figure with its 95% interval.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -34,10 +26,14 @@ pub struct Figure {
     pub interval: Option<Interval>,
 }
 
-/// The figures of one category, or of all. `None`: cannot be said, for want of positives or tags.
-#[derive(Clone, Debug, Serialize)]
+/// The figures of one category, or of all. `None`: cannot be said, for want of answers, positives or tags.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Figures {
-    /// Photos that should have the category.
+    /// Photos about which it is known.
+    pub asked: usize,
+    /// Whether they are enough to say something about the photos that they stand for.
+    pub is_measured: bool,
+    /// Of those, photos that should have the category.
     pub wanted: usize,
     /// Photos that were given it.
     pub given: usize,
@@ -81,102 +77,181 @@ pub struct Report {
     pub confusions: Vec<Confusion>,
 }
 
-/// Scored photos that are labelled, with the tags that scores alone give, to be judged.
-pub fn labelled(
-    scored: &Scored,
-    tags: &TagSets,
-    labels: &Labels,
-    catalog: &Catalog,
-) -> Vec<Judged> {
-    let photos = scored.photos.iter().zip(tags);
-    photos
-        .filter_map(|(photo, (_, tags))| {
-            let given = catalog.categories().map(|(id, _)| tags.contains(&id));
-            Some(Judged {
-                key: photo.key.clone(),
-                scores: photo.scores.clone(),
-                given: given.collect(),
-                truth: labels.answers(&photo.key, catalog)?,
-            })
-        })
-        .collect()
-}
-
-/// So many confused pairs are named.
+/// The number of confused pairs that are named.
 const CONFUSIONS: usize = 10;
 
-/// Judges labelled photos.
-pub fn judge(photos: &[Judged]) -> Report {
-    let all: Vec<usize> = (0..photos.len()).collect();
+/// Judges photos that were chosen as `basis` says.
+pub fn judge(photos: &[Judged], basis: &Basis) -> Report {
     let n = photos.first().map_or(0, |photo| photo.truth.len());
-    let categories: Vec<Figures> = (0..n).map(|at| figures(photos, &[at])).collect();
-    let mean_ap = |drawn: &[usize]| mean((0..n).filter_map(|at| ap(photos, drawn, at)));
+    let jury = Jury::new(photos, basis, n);
+    let categories: Vec<Figures> = (0..n).map(|at| jury.figures(&[at])).collect();
+    let all: Vec<usize> = (0..n).collect();
+    let mean_ap = |drawn: &[usize]| mean(all.iter().filter_map(|at| jury.ap(drawn, *at)));
     Report {
         photos: photos.len(),
         macro_f1: mean(categories.iter().filter_map(|f| Some(f.f1?.value))),
-        mean_average_precision: figure(photos.len(), &all, mean_ap),
-        micro: figures(photos, &(0..n).collect::<Vec<_>>()),
+        mean_average_precision: jury.resampled(&all, mean_ap),
+        micro: jury.figures(&all),
         categories,
         confusions: confusions(photos, n),
     }
 }
 
-fn figures(photos: &[Judged], categories: &[usize]) -> Figures {
-    let all: Vec<usize> = (0..photos.len()).collect();
-    let counts = |drawn: &[usize]| {
-        let mut counts = Counts::default();
-        for &at in drawn {
-            for &category in categories {
-                counts.add(photos[at].given[category], photos[at].truth[category], 1.0);
+/// Judged photos with what each counts for.
+struct Jury<'a> {
+    photos: &'a [Judged],
+    basis: &'a Basis,
+    /// By category; `None` for one that is not measured.
+    weights: Vec<Option<Weights>>,
+}
+
+impl<'a> Jury<'a> {
+    fn new(photos: &'a [Judged], basis: &'a Basis, categories: usize) -> Self {
+        let is_asked = |at: usize| photos.iter().any(|photo| photo.truth[at].is_some());
+        let weights = (0..categories)
+            .map(|at| {
+                let weights = || basis.weights(photos, |photo| photo.truth[at].is_some());
+                is_asked(at).then(weights).flatten()
+            })
+            .collect();
+        Self {
+            photos,
+            basis,
+            weights,
+        }
+    }
+
+    fn figures(&self, categories: &[usize]) -> Figures {
+        let answers = || {
+            let photos = self.photos.iter();
+            photos.flat_map(|photo| {
+                let at = categories.iter();
+                at.filter_map(|&at| Some((photo.given[at], photo.truth[at]?)))
+            })
+        };
+        let single = (categories.len() == 1).then(|| categories[0]);
+        let number = f64::from;
+        Figures {
+            asked: answers().count(),
+            is_measured: categories.iter().any(|&at| self.weights[at].is_some()),
+            wanted: answers().filter(|(_, wanted)| *wanted).count(),
+            given: answers().filter(|(given, _)| *given).count(),
+            precision: self.ratio(categories, false, |given, wanted| {
+                [number(given && wanted), number(given)]
+            }),
+            recall: self.ratio(categories, true, |given, wanted| {
+                [number(given && wanted), number(wanted)]
+            }),
+            f1: self.ratio(categories, true, |given, wanted| {
+                let right = number(given && wanted);
+                [2.0 * right, number(given) + number(wanted)]
+            }),
+            average_precision: single
+                .and_then(|at| self.resampled(&[at], |drawn| self.ap(drawn, at))),
+            best_threshold: single.and_then(|at| self.best_threshold(at)),
+        }
+    }
+
+    /// The ratio of two sums over answers, from given and wanted.
+    fn ratio(
+        &self,
+        categories: &[usize],
+        may_hide: bool,
+        of: impl Fn(bool, bool) -> [f64; 2],
+    ) -> Option<Figure> {
+        let measured: Vec<(usize, &Weights)> = categories
+            .iter()
+            .filter_map(|&at| Some((at, self.weights[at].as_ref()?)))
+            .collect();
+        let is_known = |photo: &Judged| measured.iter().any(|(at, _)| photo.truth[*at].is_some());
+        let all = self.basis.weights(self.photos, is_known)?;
+        let mut units = Vec::new();
+        let mut known = [0.0, 0.0];
+        for (place, photo) in self.photos.iter().enumerate() {
+            if !is_known(photo) {
+                continue;
+            }
+            let (mut x, mut y) = (0.0, 0.0);
+            for (at, weights) in &measured {
+                let Some(wanted) = photo.truth[*at] else {
+                    continue;
+                };
+                let part = of(photo.given[*at], wanted);
+                let weight = weights.of[place] / all.of[place];
+                x += weight * part[0];
+                y += weight * part[1];
+            }
+            if photo.is_drawn {
+                let stratum = photo.stratum;
+                units.push(Unit { stratum, x, y });
+            } else {
+                known = [known[0] + x, known[1] + y];
             }
         }
-        counts
-    };
-    let whole = counts(&all);
-    let of = |statistic: fn(&Counts) -> Option<f64>| {
-        figure(photos.len(), &all, |drawn| statistic(&counts(drawn)))
-    };
-    let single = (categories.len() == 1).then(|| categories[0]);
-    Figures {
-        wanted: whole.wanted as usize,
-        given: whole.given as usize,
-        precision: of(Counts::precision),
-        recall: of(Counts::recall),
-        f1: of(Counts::f1),
-        average_precision: single
-            .and_then(|at| figure(photos.len(), &all, |drawn| ap(photos, drawn, at))),
-        best_threshold: single.and_then(|at| best_threshold(photos, at)),
+        let population = Population {
+            sizes: all.sizes,
+            is_finite: self.basis.is_finite(),
+            known,
+            may_hide,
+        };
+        let (value, interval) = stratified_ratio(&units, &population)?;
+        Some(Figure {
+            value,
+            interval: Some(interval),
+        })
     }
-}
 
-fn figure(n: usize, all: &[usize], statistic: impl Fn(&[usize]) -> Option<f64>) -> Option<Figure> {
-    let value = statistic(all)?;
-    Some(Figure {
-        value,
-        interval: bootstrap(n, statistic),
-    })
-}
+    /// A statistic of photos' places, with the interval that resampling gives.
+    fn resampled(
+        &self,
+        categories: &[usize],
+        statistic: impl Fn(&[usize]) -> Option<f64>,
+    ) -> Option<Figure> {
+        let is_known = |photo: &Judged| categories.iter().any(|at| photo.truth[*at].is_some());
+        let known = |of: &dyn Fn(&Judged) -> bool| -> Vec<usize> {
+            let photos = self.photos.iter().enumerate();
+            let photos = photos.filter(|(_, photo)| is_known(photo) && of(photo));
+            photos.map(|(place, _)| place).collect()
+        };
+        let strata = self.photos.iter().map(|photo| photo.stratum).max()? + 1;
+        let groups: Vec<Vec<usize>> = (0..strata)
+            .map(|stratum| known(&|photo| photo.is_drawn && photo.stratum == stratum))
+            .collect();
+        let chosen = known(&|photo| !photo.is_drawn);
+        Some(Figure {
+            value: statistic(&known(&|_| true))?,
+            interval: bootstrap(&groups, &chosen, statistic),
+        })
+    }
 
-fn answers(photos: &[Judged], drawn: &[usize], category: usize) -> Vec<(f32, bool)> {
-    drawn
-        .iter()
-        .map(|&at| (photos[at].scores[category], photos[at].truth[category]))
-        .collect()
-}
+    fn ranked(&self, places: &[usize], at: usize) -> Option<Vec<Ranked>> {
+        let weights = self.weights[at].as_ref()?;
+        let ranked = places.iter().filter_map(|&place| {
+            Some(Ranked {
+                score: self.photos[place].scores[at],
+                is_right: self.photos[place].truth[at]?,
+                weight: weights.of[place],
+            })
+        });
+        Some(ranked.collect())
+    }
 
-fn ap(photos: &[Judged], drawn: &[usize], category: usize) -> Option<f64> {
-    average_precision(&answers(photos, drawn, category))
-}
+    fn ap(&self, places: &[usize], at: usize) -> Option<f64> {
+        weighted_average_precision(&self.ranked(places, at)?)
+    }
 
-fn best_threshold(photos: &[Judged], category: usize) -> Option<f32> {
-    let all: Vec<usize> = (0..photos.len()).collect();
-    let curve = precision_recall_curve(&answers(photos, &all, category));
-    let f1 = |at: usize| {
-        curve[at].precision * curve[at].recall / (curve[at].precision + curve[at].recall).max(1e-9)
-    };
-    (!curve.is_empty()).then(|| {
-        curve[(0..curve.len()).fold(0, |best, at| if f1(at) > f1(best) { at } else { best })].score
-    })
+    fn best_threshold(&self, at: usize) -> Option<f32> {
+        let all: Vec<usize> = (0..self.photos.len()).collect();
+        let curve = weighted_curve(&self.ranked(&all, at)?);
+        let f1 = |at: usize| {
+            let point = curve[at];
+            point.precision * point.recall / (point.precision + point.recall).max(1e-9)
+        };
+        (!curve.is_empty()).then(|| {
+            curve[(0..curve.len()).fold(0, |best, at| if f1(at) > f1(best) { at } else { best })]
+                .score
+        })
+    }
 }
 
 fn confusions(photos: &[Judged], n: usize) -> Vec<Confusion> {
@@ -184,7 +259,10 @@ fn confusions(photos: &[Judged], n: usize) -> Vec<Confusion> {
     for wanted in 0..n {
         for given in 0..n {
             let confused = |p: &&Judged| {
-                p.truth[wanted] && !p.given[wanted] && p.given[given] && !p.truth[given]
+                p.truth[wanted] == Some(true)
+                    && !p.given[wanted]
+                    && p.given[given]
+                    && p.truth[given] == Some(false)
             };
             let photos = photos.iter().filter(confused).count();
             if photos > 0 {
@@ -207,48 +285,4 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn photo(scores: [f32; 2], given: [bool; 2], truth: [bool; 2]) -> Judged {
-        Judged {
-            key: String::new(),
-            scores: scores.to_vec(),
-            given: given.to_vec(),
-            truth: truth.to_vec(),
-        }
-    }
-
-    #[test]
-    fn figures_and_confusions() {
-        let report = judge(&[
-            photo([0.9, 0.1], [true, false], [true, false]),
-            photo([0.2, 0.8], [false, true], [true, false]),
-            photo([0.1, 0.7], [false, true], [false, true]),
-        ]);
-        let value = |figure: Option<Figure>| figure.unwrap().value;
-        assert_eq!(value(report.categories[0].precision), 1.0);
-        assert_eq!(value(report.categories[0].recall), 0.5);
-        assert_eq!(value(report.categories[1].average_precision), 0.5);
-        assert!((value(report.micro.f1) - 2.0 / 3.0).abs() < 1e-12);
-        assert_eq!(
-            report.confusions,
-            [Confusion {
-                wanted: 0,
-                given: 1,
-                photos: 1
-            }]
-        );
-        assert_eq!(report.categories[0].best_threshold, Some(0.2));
-    }
-
-    #[test]
-    fn what_cannot_be_judged_is_left_open() {
-        let report = judge(&[photo([f32::NAN, 0.1], [false, false], [false, true])]);
-        assert!(
-            report.categories[0].average_precision.is_none() && report.categories[0].f1.is_none()
-        );
-        assert_eq!(report.categories[1].recall.map(|f| f.value), Some(0.0));
-        assert_eq!(judge(&[]).photos, 0);
-    }
-}
+mod tests;

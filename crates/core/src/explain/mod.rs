@@ -12,7 +12,7 @@ pub use self::heatmap::Heatmap;
 use crate::catalog::{CategoryId, Definition};
 use crate::collection::{Collection, Scored};
 use crate::embed::Embedded;
-use crate::truth::{Overrides, TagSets};
+use crate::truth::{TagSets, Truth};
 use crate::vectors::dot;
 
 /// How many similar photos with a tag are named.
@@ -46,7 +46,7 @@ pub struct Reason {
     pub origin: Origin,
     /// What a learned head changed.
     pub learned: Option<LearnedScore>,
-    /// The owner's correction.
+    /// The owner's answer or correction.
     pub correction: Option<bool>,
     /// The most similar photos with this tag, and their cosine similarity.
     pub nearest: Vec<(String, f32)>,
@@ -93,7 +93,7 @@ impl Explanation {
         collection: &mut Collection,
         embedded: &Embedded,
         at: usize,
-        overrides: &Overrides,
+        truth: &Truth,
     ) -> Result<Self> {
         let scored = collection.scores(embedded)?;
         let (decider, _) = collection.decider(&scored, false)?;
@@ -105,7 +105,7 @@ impl Explanation {
             .collect::<Result<Vec<f32>>>()?;
         let origins = origins(collection, &vector)?;
         let mut tags = scored.tags(&decider);
-        overrides.apply(&mut tags);
+        truth.apply(&mut tags);
 
         let photo = &scored.photos[at];
         let chosen = decider.tags(&photo.scores);
@@ -120,7 +120,6 @@ impl Explanation {
                     (false, _) => Verdict::Missed,
                 };
                 let learned = collection.heads.get(category);
-                let correction = overrides.get(&photo.key);
                 Reason {
                     category,
                     verdict,
@@ -132,7 +131,7 @@ impl Explanation {
                         zero_shot: photo.zero_shot[category.index()],
                         positives: stored.evidence.positives,
                     }),
-                    correction: correction.and_then(|c| c.verdict(category)),
+                    correction: truth.correction(&photo.key, category),
                     nearest: nearest(&similarities, &tags, at, category),
                 }
             })

@@ -15,17 +15,27 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// The interval of `statistic`, which gets the places of `n` photos drawn with replacement and may
-/// not exist for a draw. The same photos give the same interval. `None` if it hardly ever exists.
-pub fn bootstrap(n: usize, statistic: impl Fn(&[usize]) -> Option<f64>) -> Option<Interval> {
+/// The interval of `statistic`, which gets the places of photos and may not exist for a draw: photos of each group are
+/// drawn with replacement, those that are `known` stay. The same photos give the same interval. `None` if the statistic
+/// hardly ever exists.
+pub fn bootstrap(
+    groups: &[Vec<usize>],
+    known: &[usize],
+    statistic: impl Fn(&[usize]) -> Option<f64>,
+) -> Option<Interval> {
+    let n: usize = groups.iter().map(Vec::len).sum();
     if n == 0 {
         return None;
     }
     let mut random = Rng::with_seed(n as u64);
-    let mut drawn = vec![0; n];
+    let mut drawn = Vec::with_capacity(n + known.len());
     let mut values: Vec<f64> = (0..DRAWS)
         .filter_map(|_| {
-            drawn.iter_mut().for_each(|at| *at = random.usize(..n));
+            drawn.clear();
+            drawn.extend_from_slice(known);
+            for group in groups {
+                drawn.extend(group.iter().map(|_| group[random.usize(..group.len())]));
+            }
             statistic(&drawn).filter(|value| value.is_finite())
         })
         .collect();

@@ -11,37 +11,50 @@ pub struct CurvePoint {
     pub recall: f64,
 }
 
+/// A scored answer, and how many photos it stands for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ranked {
+    /// The score.
+    pub score: f32,
+    /// Whether the answer is right.
+    pub is_right: bool,
+    /// How many photos it stands for.
+    pub weight: f64,
+}
+
 /// One point for each distinct score, from the highest down; empty without a right answer. Scores that
 /// are not numbers stand last.
 pub fn precision_recall_curve(answers: &[(f32, bool)]) -> Vec<CurvePoint> {
-    let total = answers.iter().filter(|(_, right)| *right).count();
-    if total == 0 {
+    weighted_curve(&unweighted(answers))
+}
+
+/// The same for answers that stand for more or fewer photos.
+pub fn weighted_curve(answers: &[Ranked]) -> Vec<CurvePoint> {
+    let right = |tied: &[Ranked]| -> f64 {
+        let right = tied.iter().filter(|answer| answer.is_right);
+        right.map(|answer| answer.weight).sum()
+    };
+    let total = right(answers);
+    if total <= 0.0 {
         return Vec::new();
     }
-    let mut sorted: Vec<(f32, bool)> = answers
-        .iter()
-        .map(|&(score, right)| {
-            (
-                if score.is_nan() {
-                    f32::NEG_INFINITY
-                } else {
-                    score
-                },
-                right,
-            )
-        })
-        .collect();
-    sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let (mut found, mut given) = (0, 0);
+    let mut sorted = answers.to_vec();
+    for answer in &mut sorted {
+        if answer.score.is_nan() {
+            answer.score = f32::NEG_INFINITY;
+        }
+    }
+    sorted.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let (mut found, mut given) = (0.0, 0.0);
     sorted
-        .chunk_by(|a, b| a.0 == b.0)
+        .chunk_by(|a, b| a.score == b.score)
         .map(|tied| {
-            given += tied.len();
-            found += tied.iter().filter(|(_, right)| *right).count();
+            given += tied.iter().map(|answer| answer.weight).sum::<f64>();
+            found += right(tied);
             CurvePoint {
-                score: tied[0].0,
-                precision: f64::from(found as u32) / f64::from(given as u32),
-                recall: f64::from(found as u32) / f64::from(total as u32),
+                score: tied[0].score,
+                precision: found / given,
+                recall: found / total,
             }
         })
         .collect()
@@ -51,7 +64,12 @@ pub fn precision_recall_curve(answers: &[(f32, bool)]) -> Vec<CurvePoint> {
 /// `average_precision_score` does, so that tied scores count as given at once. `None` without a right
 /// answer.
 pub fn average_precision(answers: &[(f32, bool)]) -> Option<f64> {
-    let curve = precision_recall_curve(answers);
+    weighted_average_precision(&unweighted(answers))
+}
+
+/// The same for answers that stand for more or fewer photos.
+pub fn weighted_average_precision(answers: &[Ranked]) -> Option<f64> {
+    let curve = weighted_curve(answers);
     let mut before = 0.0;
     let mut area = 0.0;
     for point in &curve {
@@ -59,4 +77,15 @@ pub fn average_precision(answers: &[(f32, bool)]) -> Option<f64> {
         before = point.recall;
     }
     (!curve.is_empty()).then_some(area)
+}
+
+fn unweighted(answers: &[(f32, bool)]) -> Vec<Ranked> {
+    let answers = answers.iter();
+    answers
+        .map(|&(score, is_right)| Ranked {
+            score,
+            is_right,
+            weight: 1.0,
+        })
+        .collect()
 }

@@ -71,8 +71,8 @@ fn what_cannot_be_said_is_not_said() {
     );
     assert_eq!(Counts::default().precision(), None);
     assert_eq!(Counts::default().f1(), None);
-    assert_eq!(bootstrap(0, |_| Some(1.0)), None);
-    assert_eq!(bootstrap(5, |_| None), None);
+    assert_eq!(bootstrap(&[], &[], |_| Some(1.0)), None);
+    assert_eq!(bootstrap(&[(0..5).collect()], &[], |_| None), None);
 }
 
 #[test]
@@ -80,9 +80,35 @@ fn an_interval_has_the_width_that_theory_says() {
     // The mean of 400 zeros and ones, half each: a deviation of 0.025.
     let mean =
         |drawn: &[usize]| Some(drawn.iter().filter(|&&at| at % 2 == 0).count() as f64 / 400.0);
-    let interval = bootstrap(400, mean).unwrap();
+    let interval = bootstrap(&[(0..400).collect()], &[], mean).unwrap();
     assert!(
         (interval.low - 0.451).abs() < 0.008 && (interval.high - 0.549).abs() < 0.008,
         "{interval:?}"
+    );
+}
+
+#[test]
+fn an_answer_of_weight_two_counts_as_two() {
+    let ranked = |score, is_right, weight| Ranked {
+        score,
+        is_right,
+        weight,
+    };
+    let weighted = [
+        ranked(0.9, true, 1.0),
+        ranked(0.8, false, 2.0),
+        ranked(0.7, true, 3.0),
+    ];
+    let repeated = [
+        (0.9, true),
+        (0.8, false),
+        (0.8, false),
+        (0.7, true),
+        (0.7, true),
+        (0.7, true),
+    ];
+    assert_eq!(
+        weighted_average_precision(&weighted),
+        average_precision(&repeated)
     );
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::written::{self, Pairs};
 use crate::catalog::{Catalog, CategoryId};
-use crate::tags;
 
 /// The file's name in a photo folder.
 const FILE_NAME: &str = "labels.json";
@@ -31,7 +31,7 @@ impl Labels {
         let mut labels: BTreeMap<String, BTreeSet<CategoryId>> = BTreeMap::new();
         let mut origin: HashMap<String, &Path> = HashMap::new();
         for path in files {
-            let read = match tags::parse(path)? {
+            let Pairs(read) = match written::read::<Pairs<Vec<String>>>(path)? {
                 Some(read) => read,
                 None if named.is_empty() => continue,
                 None => bail!("{}: no such file of labels", path.display()),
@@ -58,11 +58,6 @@ impl Labels {
         Ok(Self(labels))
     }
 
-    /// All photos with their labels.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &BTreeSet<CategoryId>)> {
-        self.0.iter().map(|(key, tags)| (key.as_str(), tags))
-    }
-
     /// The keys of all labelled photos.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
@@ -71,17 +66,6 @@ impl Labels {
     /// A photo's labels.
     pub fn get(&self, key: &str) -> Option<&BTreeSet<CategoryId>> {
         self.0.get(key)
-    }
-
-    /// A photo's labels as one answer a category, in catalog order.
-    pub fn answers(&self, key: &str, catalog: &Catalog) -> Option<Vec<bool>> {
-        let tags = self.0.get(key)?;
-        let answers = catalog.categories().map(|(id, _)| tags.contains(&id));
-        Some(answers.collect())
-    }
-
-    pub(super) fn insert(&mut self, key: String, tags: BTreeSet<CategoryId>) {
-        self.0.insert(key, tags);
     }
 }
 
@@ -119,8 +103,8 @@ mod tests {
                 &[r#"{"1": ["bw"]}"#, r#"{"1": ["urban"], "2": []}"#],
                 "says bw, but",
             ),
-            (&["[]"], "not a tags.json file"),
-            (&[r#"{"1": [7]}"#], "not a tags.json file"),
+            (&["[]"], "an object"),
+            (&[r#"{"1": [7]}"#], "line 1: invalid type: integer `7`"),
         ];
         for (files, expected) in cases {
             let error = format!("{:#}", open(files).unwrap_err());

@@ -3,22 +3,20 @@
 //! `{"50": ["architecture"]}` replaces a photo's tags; `{"15": {"add": [...], "remove": [...]}}`
 //! corrects them. phototag only reads the file.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use anyhow::{Context, Result, bail};
 
-use super::TagSets;
+use super::written::{self, Pairs};
 use crate::catalog::{Catalog, CategoryId};
 
 /// The file's name in a photo folder.
 pub(super) const FILE_NAME: &str = "overrides.json";
 
-/// Corrections by photo key, in the file's order.
+/// Corrections by photo key.
 #[derive(Debug, Default)]
-pub struct Overrides(Vec<(String, Correction)>);
+pub struct Overrides(BTreeMap<String, Correction>);
 
 /// A correction of one photo's tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,17 +38,13 @@ impl Overrides {
     /// # Errors
     /// A file that cannot be read, is of another shape, or names a category that the catalog lacks.
     pub fn open(path: &Path, named: bool, catalog: &Catalog) -> Result<Self> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {
-                return Ok(Self::default());
+        match written::read(path)? {
+            Some(written) => {
+                Self::resolved(written, catalog).with_context(|| path.display().to_string())
             }
-            Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("{}: the overrides cannot be read", path.display()));
-            }
-        };
-        Self::parse(&text, catalog).with_context(|| path.display().to_string())
+            None if named => bail!("{}: no such file of overrides", path.display()),
+            None => Ok(Self::default()),
+        }
     }
 
     /// Reads the text of an overrides.json.
@@ -58,9 +52,11 @@ impl Overrides {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn parse(text: &str, catalog: &Catalog) -> Result<Self> {
-        let written: Written =
-            serde_json::from_str(text).context("not overrides as phototag reads them")?;
-        let corrections = written.0.into_iter().map(|(key, written)| {
+        Self::resolved(written::parse(text)?, catalog)
+    }
+
+    fn resolved(Pairs(written): Pairs<WrittenCorrection>, catalog: &Catalog) -> Result<Self> {
+        let corrections = written.into_iter().map(|(key, written)| {
             let correction = written
                 .resolved(catalog)
                 .with_context(|| format!("photo {key:?}"))?;
@@ -71,39 +67,12 @@ impl Overrides {
 
     /// A photo's correction.
     pub fn get(&self, key: &str) -> Option<&Correction> {
-        self.0
-            .iter()
-            .find(|(named, _)| named == key)
-            .map(|(_, correction)| correction)
+        self.0.get(key)
     }
 
-    /// The keys of all corrected photos, in the file's order.
+    /// The keys of all corrected photos.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(key, _)| key.as_str())
-    }
-
-    /// Corrects tags in place. Returns how many photos have a correction.
-    pub fn apply(&self, tags: &mut TagSets) -> usize {
-        let by_key: HashMap<&str, &Correction> = self
-            .0
-            .iter()
-            .map(|(key, correction)| (key.as_str(), correction))
-            .collect();
-        let mut corrected = 0;
-        for (key, tags) in tags {
-            let Some(correction) = by_key.get(key.as_str()) else {
-                continue;
-            };
-            corrected += 1;
-            match correction {
-                Correction::Replace(by) => tags.clone_from(by),
-                Correction::Change { add, remove } => {
-                    tags.retain(|tag| !remove.contains(tag));
-                    tags.extend(add);
-                }
-            }
-        }
-        corrected
+        self.0.keys().map(String::as_str)
     }
 }
 
@@ -117,11 +86,20 @@ impl Correction {
             Self::Change { .. } => None,
         }
     }
+
+    /// Corrects a photo's tags.
+    pub(super) fn apply(&self, tags: &mut BTreeSet<CategoryId>) {
+        match self {
+            Self::Replace(by) => tags.clone_from(by),
+            Self::Change { add, remove } => {
+                tags.retain(|tag| !remove.contains(tag));
+                tags.extend(add);
+            }
+        }
+    }
 }
 
-/// The file as written: categories by name.
-struct Written(Vec<(String, WrittenCorrection)>);
-
+/// A correction as written: categories by name.
 #[derive(serde::Deserialize)]
 #[serde(
     untagged,
@@ -156,33 +134,6 @@ impl WrittenCorrection {
     }
 }
 
-/// As a map, but a key that comes twice is an error: one of the two corrections would be lost.
-impl<'de> Deserialize<'de> for Written {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Written;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("an object of photos, like {\"50\": [\"architecture\"]}")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Written, A::Error> {
-                let mut pairs = Vec::new();
-                let mut seen = HashSet::new();
-                while let Some((key, correction)) = map.next_entry::<String, WrittenCorrection>()? {
-                    if !seen.insert(key.clone()) {
-                        return Err(A::Error::custom(format!("photo {key:?} is named twice")));
-                    }
-                    pairs.push((key, correction));
-                }
-                Ok(Written(pairs))
-            }
-        }
-        deserializer.deserialize_map(Pairs)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,11 +159,15 @@ mod tests {
             ("50".to_owned(), set(&["bw"])),
             ("7".to_owned(), set(&["bw"])),
         ];
-        assert_eq!(overrides.apply(&mut tags), 2);
+        for (key, tags) in &mut tags {
+            if let Some(correction) = overrides.get(key) {
+                correction.apply(tags);
+            }
+        }
         assert_eq!(tags[0].1, set(&["nature", "winter"]));
         assert_eq!(tags[1].1, set(&["urban"]));
         assert_eq!(tags[2].1, set(&["bw"]));
-        assert_eq!(overrides.keys().collect::<Vec<_>>(), ["50", "15", "x"]);
+        assert_eq!(overrides.keys().collect::<Vec<_>>(), ["15", "50", "x"]);
     }
 
     #[test]
@@ -225,8 +180,8 @@ mod tests {
             ),
             (r#"{"1": {"ad": ["bw"]}}"#, "expected a list of categories"),
             (r#"{"1": "bw"}"#, "expected a list of categories"),
-            (r#"{"1": ["bw"], "1": []}"#, "photo \"1\" is named twice"),
-            ("[]", "an object of photos"),
+            (r#"{"1": ["bw"], "1": []}"#, "\"1\" is named twice"),
+            ("[]", "an object"),
             ("{", "line 1"),
         ];
         for (text, expected) in cases {

@@ -25,7 +25,7 @@ test("a sample is marked by keyboard, saved, and judged", async () => {
       assert.match(await where.textContent(), new RegExp(`^Photo ${at} of 3: `));
       assert.deepEqual(await right(), await given(), "right as shown, until it is said otherwise");
       const key = await page.locator("#photo").getAttribute("alt");
-      assert.ok(await page.locator("#photo").evaluate((image) => image.decode().then(() => image.naturalWidth > 100)), key);
+      assert.ok(await page.locator("#photo").evaluate((image) => image.decode().then(() => Math.max(image.naturalWidth, image.naturalHeight) >= (image.alt === "guitarist" ? 512 : 800))), key);
       if (at === 1) {
         for (const [letter] of await given()) await page.keyboard.press(letter);
         assert.deepEqual(await right(), []);
@@ -39,18 +39,37 @@ test("a sample is marked by keyboard, saved, and judged", async () => {
     await page.keyboard.press("Backspace");
     assert.match(await where.textContent(), /^Photo 2 of 3: .* \(3 marked\)$/);
 
+    // Marks outlive the page until they are saved.
+    const before = await right();
+    await page.reload();
+    assert.match(await where.textContent(), /\(3 marked\)$/);
+    while (!(await where.textContent()).startsWith("Photo 2 ")) await page.keyboard.press("Enter");
+    assert.deepEqual(await right(), before);
+
+    // Caps Lock makes capitals.
+    const [letter] = await page.locator("#tags button").first().textContent();
+    await page.keyboard.press(letter.toUpperCase());
+    assert.notDeepEqual(await right(), before);
+    await page.keyboard.press(letter.toUpperCase());
+    assert.deepEqual(await right(), before);
+
     const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#save").click()]);
-    assert.equal(download.suggestedFilename(), "labels.json");
-    await download.saveAs(join(folder, "labels.json"));
-    const saved = JSON.parse(readFileSync(join(folder, "labels.json"), "utf8"));
+    assert.equal(download.suggestedFilename(), "answers.json");
+    await download.saveAs(join(folder, "answers.json"));
+    const saved = JSON.parse(readFileSync(join(folder, "answers.json"), "utf8"));
     const labels = JSON.parse(await page.locator("#data").textContent()).categories;
-    const named = (ids) => labels.filter(({ id }) => ids.includes(id)).map(({ label }) => label);
-    assert.deepEqual(Object.fromEntries(Object.entries(saved).map(([key, ids]) => [key, named(ids)])), expected);
+    const yes = (said) => labels.filter(({ id }) => /^yes, spot check, \d{4}-\d\d-\d\d$/.test(said[id])).map(({ label }) => label);
+    assert.deepEqual(Object.fromEntries(Object.entries(saved).map(([key, said]) => [key, yes(said)])), expected);
+    for (const said of Object.values(saved)) assert.equal(Object.keys(said).length, labels.length, "every category was asked");
     assert.deepEqual(page.said, []);
 
     const report = JSON.parse(phototag("eval", folder, "--json"));
     assert.equal(report.spot_check.photos, 3);
-    assert.ok(report.spot_check.precision < 1, "the first photo's tags were wrong");
+    assert.ok(report.spot_check.precision.value < 1, "the first photo's tags were wrong");
+    phototag("tag", folder);
+    const tags = JSON.parse(readFileSync(join(folder, "tags.json"), "utf8"));
+    const ids = (key) => labels.filter(({ label }) => expected[key].includes(label)).map(({ id }) => id);
+    for (const key of Object.keys(expected)) assert.deepEqual(tags[key], ids(key).sort(), "marks reach tags.json");
   } finally {
     await browser.close();
     remove(folder);

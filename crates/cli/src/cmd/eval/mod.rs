@@ -11,10 +11,10 @@ use anyhow::{Result, bail};
 use phototag_core::Collection;
 use phototag_core::Scored;
 use phototag_core::decide::Decider;
-use phototag_core::evaluate::sample::{self, Estimate, Marked};
-use phototag_core::evaluate::{self, Judged, Report};
+use phototag_core::evaluate::sample;
+use phototag_core::evaluate::{self, Basis, Judged, Report};
 use phototag_core::index;
-use phototag_core::truth::{Labels, Truth};
+use phototag_core::truth::Truth;
 use serde_json::json;
 
 use super::{Outcome, embed_new, keys, open, print, write};
@@ -26,9 +26,16 @@ struct Findings<'a> {
     collection: &'a Collection,
     decider: &'a Decider,
     judged: &'a [Judged],
+    basis: Basis,
     report: Report,
-    /// The whole collection's precision, from the last spot check.
-    estimate: Option<Estimate>,
+}
+
+impl Findings<'_> {
+    /// The photos that were drawn, if the figures rest on a spot check.
+    fn spot_checked(&self) -> Option<usize> {
+        let drawn = self.judged.iter().filter(|photo| photo.is_drawn);
+        matches!(self.basis, Basis::SpotCheck(_)).then(|| drawn.count())
+    }
 }
 
 pub fn eval(args: EvalArgs, console: &Console) -> Result<Outcome> {
@@ -36,6 +43,7 @@ pub fn eval(args: EvalArgs, console: &Console) -> Result<Outcome> {
     let truth = Truth::open(&args.truth.files(), &collection.base, &collection.catalog)?;
     let embedded = embed_new(&mut collection, console)?;
     console.warn_all(&truth.unknown_photos(&keys(&embedded)));
+    console.warn_all(&truth.faults(&collection.catalog));
     let scored = collection.scores(&embedded)?;
     let (decider, _) = collection.decider(&scored, false)?;
     let html = |name: &str| {
@@ -44,23 +52,18 @@ pub fn eval(args: EvalArgs, console: &Console) -> Result<Outcome> {
     };
     if let Some(wanted) = args.sample {
         let path = html("spot-check.html");
-        return spot_check(
-            collection,
-            &scored,
-            &decider,
-            &truth.labels,
-            wanted.get(),
-            &path,
-        );
+        let page = (wanted.get(), path.as_path());
+        return spot_check::spot_check(collection, &scored, &decider, &truth, page);
     }
 
     let tags = scored.tags(&decider);
-    let (labels, disagreements) = truth.judged(&tags);
-    console.warn_all(&disagreements);
-    let judged = evaluate::labelled(&scored, &tags, &labels, &collection.catalog);
+    let catalog = &collection.catalog;
+    let strata = sample::strata(&evaluate::candidates(&scored, &decider, catalog));
+    let drawn = collection.sample()?;
+    let (judged, basis) = evaluate::judged((&scored, &tags), &truth, catalog, &strata, &drawn);
     if judged.is_empty() {
         bail!(
-            "{0}: no photo here is in labels.json or overrides.json, so there is nothing to compare with\n\nMark a sample: phototag eval {0} --sample 60",
+            "{0}: no photo here is in answers.json, labels.json or overrides.json, so there is nothing to compare with\n\nMark a sample: phototag eval {0} --sample 60",
             collection.base.display()
         );
     }
@@ -68,15 +71,11 @@ pub fn eval(args: EvalArgs, console: &Console) -> Result<Outcome> {
         collection: &collection,
         decider: &decider,
         judged: &judged,
-        report: evaluate::judge(&judged),
-        estimate: estimate(&collection, &labels)?,
+        report: evaluate::judge(&judged, &basis),
+        basis,
     };
     print(&if args.json {
-        let categories = collection.catalog.categories();
-        let ids: Vec<&str> = categories.map(|(_, c)| c.id.as_str()).collect();
-        let figures =
-            json!({"ids": ids, "report": findings.report, "spot_check": findings.estimate});
-        serde_json::to_string_pretty(&figures)? + "\n"
+        json_report(&findings)?
     } else {
         let path = html("eval.html");
         write(&path, page::page(&findings, &paths(&scored))?.as_bytes())?;
@@ -85,29 +84,15 @@ pub fn eval(args: EvalArgs, console: &Console) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Draws a sample, and writes the page to mark it on.
-fn spot_check(
-    mut collection: Collection,
-    scored: &Scored,
-    decider: &Decider,
-    labels: &Labels,
-    wanted: usize,
-    path: &Path,
-) -> Result<Outcome> {
-    let folder = collection.base.display().to_string();
-    let drawn = spot_check::draw(&collection.catalog, scored, decider, wanted);
-    if drawn.is_empty() {
-        bail!("{folder}: no photo here has a tag, so there is nothing to check");
-    }
-    let html = spot_check::page(&collection.catalog, &drawn, &paths(scored), labels)?;
-    write(path, html.as_bytes())?;
-    collection.store_sample(&drawn)?;
-    print(&format!(
-        "Picked {} photos. Open {}, mark the tags, save labels.json into {folder}, then run\nphototag eval {folder}\n",
-        drawn.len(),
-        path.display(),
-    ))?;
-    Ok(Outcome::Done)
+fn json_report(findings: &Findings) -> Result<String> {
+    let categories = findings.collection.catalog.categories();
+    let ids: Vec<&str> = categories.map(|(_, c)| c.id.as_str()).collect();
+    let micro = &findings.report.micro;
+    let spot_check = findings.spot_checked().map(
+        |photos| json!({"photos": photos, "precision": micro.precision, "recall": micro.recall}),
+    );
+    let figures = json!({"ids": ids, "report": findings.report, "spot_check": spot_check});
+    Ok(serde_json::to_string_pretty(&figures)? + "\n")
 }
 
 fn paths(scored: &Scored) -> HashMap<&str, &Path> {
@@ -115,27 +100,4 @@ fn paths(scored: &Scored) -> HashMap<&str, &Path> {
     photos
         .map(|photo| (photo.key.as_str(), photo.path.as_path()))
         .collect()
-}
-
-/// The whole collection's precision, from the photos of the last spot check that are labelled now.
-fn estimate(collection: &Collection, labels: &Labels) -> Result<Option<Estimate>> {
-    let is_right = |tags: &std::collections::BTreeSet<_>, name: &String| {
-        let category = collection.catalog.find(name);
-        category.is_ok_and(|category| tags.contains(&category))
-    };
-    let marked: Vec<Marked> = collection
-        .sample()?
-        .into_iter()
-        .filter_map(|drawn| {
-            let truth = labels.get(&drawn.key)?;
-            let right = drawn.tags.iter().filter(|name| is_right(truth, name));
-            Some(Marked {
-                stratum: drawn.stratum,
-                of: drawn.of,
-                given: drawn.tags.len(),
-                right: right.count(),
-            })
-        })
-        .collect();
-    Ok(sample::estimate(&marked))
 }

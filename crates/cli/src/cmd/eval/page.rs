@@ -63,7 +63,7 @@ pub(super) fn page(findings: &Findings, paths: &HashMap<&str, &Path>) -> Result<
     });
     let page = Page {
         photos: report.photos,
-        estimate: findings.estimate.as_ref().map(spot_check),
+        estimate: spot_check(findings),
         all: [report.micro.precision, report.micro.recall, report.micro.f1].map(figure),
         rows: rows.collect(),
         confusions: confusions.collect(),
@@ -76,7 +76,7 @@ fn row(findings: &Findings, id: CategoryId, category: &Category, figures: &Figur
     let answers: Vec<(f32, bool)> = findings
         .judged
         .iter()
-        .map(|photo| (photo.scores[id.index()], photo.truth[id.index()]))
+        .filter_map(|photo| Some((photo.scores[id.index()], photo.truth[id.index()]?)))
         .collect();
     let threshold = findings.decider.threshold(id);
     let best = figures.best_threshold;
@@ -88,7 +88,13 @@ fn row(findings: &Findings, id: CategoryId, category: &Category, figures: &Figur
             figures.f1,
             figures.average_precision,
         ]
-        .map(figure),
+        .map(|value| {
+            if figures.is_measured {
+                figure(value)
+            } else {
+                "not measured".to_owned()
+            }
+        }),
         threshold: format!("{threshold:.3}"),
         best: best.map_or_else(String::new, |best| format!("{best:.3}")),
         curve: plot::precision_recall(&precision_recall_curve(&answers)),
@@ -101,7 +107,8 @@ fn mistakes(findings: &Findings, paths: &HashMap<&str, &Path>) -> Vec<Mistake> {
     let mut wrong: Vec<(f64, &Judged, CategoryId, &Category)> = Vec::new();
     for photo in findings.judged {
         for (id, category) in findings.collection.catalog.categories() {
-            if photo.given[id.index()] != photo.truth[id.index()] {
+            let is_wrong = |wanted| photo.given[id.index()] != wanted;
+            if photo.truth[id.index()].is_some_and(is_wrong) {
                 let margin = findings.decider.margin(&photo.scores, id).abs();
                 let margin = if margin.is_finite() { margin } else { 0.0 };
                 wrong.push((margin, photo, id, category));

@@ -1,56 +1,46 @@
 //! The spot check: drawing photos, and the page to mark them on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use askama::Template;
-use phototag_core::Scored;
-use phototag_core::catalog::{Catalog, CategoryId};
 use phototag_core::decide::Decider;
-use phototag_core::evaluate::sample::{self, Candidate, Drawn};
-use phototag_core::truth::Labels;
+use phototag_core::evaluate::candidates;
+use phototag_core::evaluate::sample::{self, Drawn};
+use phototag_core::truth::{TagSets, Truth, written_answers};
+use phototag_core::{Collection, Scored};
 use phototag_gallery::json_in_html;
 use serde_json::json;
 
-use crate::html::thumbnail;
+use crate::cmd::{Outcome, print, write};
+use crate::html::picture;
 
-/// Draws photos, each with the tags that it has.
-pub(super) fn draw(
-    catalog: &Catalog,
+/// Draws a sample, and writes the page to mark it on.
+pub(super) fn spot_check(
+    mut collection: Collection,
     scored: &Scored,
     decider: &Decider,
-    wanted: usize,
-) -> Vec<Drawn> {
-    let photos = scored.photos.iter();
-    let tags: Vec<Vec<CategoryId>> = photos.map(|photo| decider.tags(&photo.scores)).collect();
-    let candidates: Vec<Candidate> = scored
-        .photos
-        .iter()
-        .zip(&tags)
-        .map(|(photo, tags)| {
-            let margin = |id: CategoryId| decider.margin(&photo.scores, id);
-            let weakest = tags
-                .iter()
-                .copied()
-                .min_by(|&a, &b| margin(a).total_cmp(&margin(b)));
-            Candidate {
-                key: photo.key.clone(),
-                weakest: weakest.map(CategoryId::index),
-                margin: weakest.map_or(0.0, margin),
-            }
-        })
-        .collect();
-    let name = |id: &CategoryId| catalog[*id].id.clone();
-    sample::draw(&candidates, wanted, scored.photos.len() as u64)
-        .into_iter()
-        .map(|(at, stratum, of)| Drawn {
-            key: candidates[at].key.clone(),
-            stratum,
-            of,
-            tags: tags[at].iter().map(name).collect(),
-        })
-        .collect()
+    truth: &Truth,
+    (wanted, path): (usize, &Path),
+) -> Result<Outcome> {
+    let folder = collection.base.display().to_string();
+    let candidates = candidates(scored, decider, &collection.catalog);
+    let drawn = sample::draw(&candidates, wanted, candidates.len() as u64);
+    if drawn.is_empty() {
+        bail!("{folder}: no photos found, so there is nothing to check");
+    }
+    let page = Page::of(&collection, &drawn, scored, &scored.tags(decider), truth)?;
+    let html = page.render().context("the page cannot be made")?;
+    write(path, html.as_bytes())?;
+    collection.store_sample(&drawn)?;
+    print(&format!(
+        "Picked {} photos. Open {}, mark the tags, save answers.json into {folder}, then run\nphototag eval {folder}\n",
+        drawn.len(),
+        path.display(),
+    ))?;
+    Ok(Outcome::Done)
 }
 
 #[derive(Template)]
@@ -60,31 +50,51 @@ struct Page {
     data: String,
 }
 
-/// The page to mark the drawn photos on. What is labelled already is carried over into its file.
-pub(super) fn page(
-    catalog: &Catalog,
-    drawn: &[Drawn],
-    paths: &HashMap<&str, &Path>,
-    labels: &Labels,
-) -> Result<String> {
-    let photos: Vec<_> = drawn
-        .iter()
-        .filter_map(|photo| {
-            let thumbnail = thumbnail(paths.get(photo.key.as_str())?)?;
-            Some(json!({"key": photo.key, "tags": photo.tags, "thumbnail": thumbnail}))
-        })
-        .collect();
-    let categories: Vec<_> = catalog
-        .categories()
-        .map(|(_, c)| json!({"id": c.id, "label": c.label}))
-        .collect();
-    let name = |id: &CategoryId| catalog[*id].id.as_str();
-    let labels: BTreeMap<&str, Vec<&str>> = labels
-        .iter()
-        .map(|(key, tags)| (key, tags.iter().map(name).collect()))
-        .collect();
-    let data = json_in_html(&json!({"photos": photos, "categories": categories, "labels": labels}));
-    Page { data }.render().context("the page cannot be made")
+impl Page {
+    /// The page to mark the drawn photos on. What is known already is shown, and answers.json is carried over.
+    fn of(
+        collection: &Collection,
+        drawn: &[Drawn],
+        scored: &Scored,
+        tags: &TagSets,
+        truth: &Truth,
+    ) -> Result<Self> {
+        let catalog = &collection.catalog;
+        let photos: HashMap<&str, _> = scored
+            .photos
+            .iter()
+            .zip(tags)
+            .map(|(photo, (key, tags))| (key.as_str(), (photo.path.as_path(), tags)))
+            .collect();
+        let shown = drawn.iter().filter_map(|drawn| {
+            let (path, tags) = photos.get(drawn.key.as_str())?;
+            let known = truth.known(&drawn.key, catalog);
+            let categories = || catalog.categories();
+            let given = categories().filter(|(id, _)| tags.contains(id));
+            let right = categories()
+                .filter(|(id, _)| known[id.index()].unwrap_or_else(|| tags.contains(id)));
+            Some(json!({
+                "key": drawn.key,
+                "tags": given.map(|(_, c)| c.id.as_str()).collect::<Vec<_>>(),
+                "right": right.map(|(_, c)| c.id.as_str()).collect::<Vec<_>>(),
+                "seen": truth.is_sampled(&drawn.key),
+                "picture": picture(path)?,
+            }))
+        });
+        let shown: Vec<_> = shown.collect();
+        let categories = catalog.categories();
+        let categories: Vec<_> = categories
+            .map(|(_, c)| json!({"id": c.id, "label": c.label}))
+            .collect();
+        let made = SystemTime::now().duration_since(UNIX_EPOCH);
+        let data = json_in_html(&json!({
+            "photos": shown,
+            "categories": categories,
+            "answers": written_answers(&collection.base)?,
+            "made": made.map_or(0, |made| made.as_millis() as u64),
+        }));
+        Ok(Self { data })
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The report as text.
 
-use phototag_core::evaluate::sample::Estimate;
-use phototag_core::evaluate::{Figure, Figures};
+use phototag_core::evaluate::{Basis, Figure, Figures};
 
 use super::Findings;
 
@@ -13,11 +12,21 @@ pub(super) fn describe(findings: &Findings) -> String {
         "Compared with your labels and corrections of {}; 95% intervals in brackets.\n\n",
         crate::wording::photos(findings.report.photos)
     );
+    if findings.basis == Basis::Corrections {
+        text += &format!(
+            "You chose these photos for their tags, so the figures say nothing about the others. To measure, run:\nphototag eval {} --sample 60\n\n",
+            findings.collection.base.display()
+        );
+    }
     text += &format!(
         "  {:width$}  {:>14}  {:>16}  {:>16}  {:>16}  {:>16}  threshold (best for your labels)\n",
         "", "should have it", "precision", "recall", "F1", "AP"
     );
     for ((id, category), figures) in catalog.categories().zip(&findings.report.categories) {
+        if !figures.is_measured {
+            text += &format!("  {:width$}  {:>14}\n", category.label, "not measured");
+            continue;
+        }
         let threshold = findings.decider.threshold(id);
         let best = figures.best_threshold;
         let best = best.map_or("-".to_owned(), |best| format!("{best:.3}"));
@@ -32,8 +41,8 @@ pub(super) fn describe(findings: &Findings) -> String {
             figure(findings.report.mean_average_precision)
         );
     }
-    if let Some(estimate) = &findings.estimate {
-        text += &format!("{}\n", spot_check(estimate));
+    if let Some(line) = spot_check(findings) {
+        text += &format!("{line}\n");
     }
     if !findings.collection.heads.is_empty() {
         text += "Learned categories have learned from these labels, so their figures are too good; `phototag learn` prints cross-validated ones.\n";
@@ -86,9 +95,12 @@ pub(super) fn figure(figure: Option<Figure>) -> String {
 }
 
 /// What the last spot check says about the whole collection.
-pub(super) fn spot_check(estimate: &Estimate) -> String {
-    format!(
-        "Spot check of {} photos, weighted to the whole collection: precision {:.2} ({:.2}-{:.2})",
-        estimate.photos, estimate.precision, estimate.interval.low, estimate.interval.high
-    )
+pub(super) fn spot_check(findings: &Findings) -> Option<String> {
+    let photos = crate::wording::photos(findings.spot_checked()?);
+    let micro = &findings.report.micro;
+    Some(format!(
+        "Spot check of {photos}, weighted to the whole collection: precision {}, recall {}",
+        figure(micro.precision),
+        figure(micro.recall)
+    ))
 }

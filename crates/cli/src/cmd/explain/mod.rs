@@ -52,7 +52,7 @@ pub fn explain(args: ExplainArgs, console: &Console) -> Result<Outcome> {
     let truth = Truth::corrections(overrides, &collection.base, &collection.catalog)?;
     let embedded = embed_quietly(&mut collection, console)?;
     let at = position(&embedded, &photo, &args.photo, &collection)?;
-    let mut explanation = Explanation::of(&mut collection, &embedded, at, &truth.overrides)?;
+    let mut explanation = Explanation::of(&mut collection, &embedded, at, &truth)?;
     if let Some(only) = only {
         explanation.reasons.retain(|reason| reason.category == only);
     }

@@ -32,10 +32,10 @@ pub(super) fn tags(catalog: &Catalog, explanation: &Explanation) -> String {
 /// Whether the photo has the tag, and by what.
 pub(super) fn verdict(reason: &Reason) -> &'static str {
     match (reason.correction, reason.verdict) {
-        (Some(true), Verdict::Missed) => "yes, by your correction (the score alone says no)",
-        (Some(true), _) => "yes, by your correction (and by its score)",
-        (Some(false), Verdict::Missed) => "no, by your correction (and by its score)",
-        (Some(false), _) => "no, by your correction (the score alone says yes)",
+        (Some(true), Verdict::Missed) => "yes, by your correction; the score alone says no",
+        (Some(true), _) => "yes, by your correction; the score alone says so too",
+        (Some(false), Verdict::Missed) => "no, by your correction; the score alone says so too",
+        (Some(false), _) => "no, by your correction; the score alone says yes",
         (None, Verdict::Reached) => "yes",
         (None, Verdict::Fallback) => {
             "yes, as the closest category (fallback: no category reaches its threshold)"
