@@ -1,4 +1,4 @@
-//! Any bytes as what the owner says of the photos (overrides.json, labels.json) and as tags.json.
+//! Any bytes as what the owner says of the photos (answers.json, overrides.json, labels.json) and as tags.json.
 
 #![no_main]
 
@@ -6,28 +6,30 @@ use std::sync::LazyLock;
 
 use phototag_core::catalog::Catalog;
 use phototag_core::tags;
-use phototag_core::truth::{Labels, Overrides};
+use phototag_core::truth::{Truth, TruthFiles};
 use tempfile::TempDir;
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("a temporary folder"));
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::builtin().expect("valid"));
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let path = FOLDER.path().join("answers.json");
-    std::fs::write(&path, bytes).expect("written");
-    if let Ok(overrides) = Overrides::open(&path, true, &CATALOG) {
-        let mut sets = overrides
-            .keys()
-            .map(|key| (key.to_owned(), Default::default()))
-            .collect();
-        overrides.apply(&mut sets);
-    }
-    if let Ok(labels) = Labels::open(std::slice::from_ref(&path), FOLDER.path(), &CATALOG) {
-        for key in labels.keys() {
-            assert!(labels.answers(key, &CATALOG).is_some());
+    for name in ["answers.json", "overrides.json", "labels.json"] {
+        let path = FOLDER.path().join(name);
+        std::fs::write(&path, bytes).expect("written");
+        let files = TruthFiles {
+            labels: Vec::new(),
+            overrides: None,
+        };
+        if let Ok(truth) = Truth::open(&files, FOLDER.path(), &CATALOG) {
+            let _ = truth.faults(&CATALOG);
+            assert_eq!(truth.known("15", &CATALOG).len(), CATALOG.len());
+            truth.apply(&mut vec![("15".to_owned(), Default::default())]);
         }
+        std::fs::remove_file(path).expect("removed");
     }
     // What was read is written and read again unchanged, but for the order of its lines.
+    let path = FOLDER.path().join("tags.json");
+    std::fs::write(&path, bytes).expect("written");
     if let Ok(Some(read)) = tags::parse(&path) {
         std::fs::write(&path, tags::render(&read)).expect("written");
         let again = tags::parse(&path).expect("valid").expect("there");
