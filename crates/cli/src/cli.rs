@@ -561,7 +561,7 @@ pub struct PlaceArgs {
 /// Which files are photos, and their names.
 #[derive(Debug, Args)]
 pub struct NamingArgs {
-    /// How photos are named in tags.json [default: [photos] key in phototag.toml, else stem]
+    /// How photos are named in tags.json [default: as in phototag.toml, else stem]
     #[arg(long, value_enum)]
     key: Option<KeyStyle>,
 
