@@ -11,8 +11,9 @@ from safetensors.numpy import save
 import features
 import fit
 import graph
+from bank import WIDTH
 
-REVISION = 1
+REVISION = 2
 
 
 def visual(link, exact=False):
@@ -45,13 +46,20 @@ def textual(link, exact=False):
     sentence = graph.minilm(g, features.text_weights(), "text", store)
     anchors, shares = link.kernel()
     meaning = g.unit(g.op("Sub", sentence, link.centre))
-    near = g.op("Sub", g.op("MatMul", meaning, g.half(anchors.T)), np.float32(1))
-    near = g.op("Exp", g.op("Mul", near, np.float32(1 / fit.WIDTH)))
-    gates = g.op("MatMul", near, (fit.WEIGHT * shares).astype(np.float32))
+    gates = g.op("MatMul", near_to(g, meaning, anchors, fit.WIDTH), (fit.WEIGHT * shares).astype(np.float32))
     correction = g.op("MatMul", gates, g.half(link.directions))
-    shape = np.array([[0, 0], [link.directions.shape[1] - link.centre.size, 0]], np.int64)
-    g.unit(g.op("Add", correction, g.op("Pad", meaning, shape.T.reshape(-1), np.float32(0))))
+    bank = link.bank
+    tags = g.op("MatMul", near_to(g, meaning, bank.anchors, WIDTH), g.half(fit.BANK * bank.shares))
+    looks = g.op("MatMul", tags, g.half(bank.directions))
+    both = g.op("Concat", looks, g.op("Mul", meaning, np.float32(fit.TEXT)), axis=1)
+    g.unit(g.op("Add", correction, both))
     return finish(g, ("text", TensorProto.INT32, ["batch", "length"]), link)
+
+
+def near_to(g, meaning, anchors, width):
+    """The kernel exp((cos - 1) / width) of centred texts and anchors."""
+    far = g.op("Sub", g.op("MatMul", meaning, g.weight(anchors.T, 1)), np.float32(1))
+    return g.op("Exp", g.op("Mul", far, np.float32(1 / width)))
 
 
 def finish(g, source, link, more=()):

@@ -1,4 +1,4 @@
-"""Photos and prompts to the raw numbers that the fit works on, through the towers with f32 layers."""
+"""Photos and prompts to the raw numbers that the fit works on: photos through a tower with f32 layers."""
 
 import json
 import zipfile
@@ -93,12 +93,12 @@ def token_ids(tokenizer, texts):
 
 
 class Texts:
-    """Sentence vectors from MiniLM with f32 layers; the word table is int8, as it ships."""
+    """Sentence vectors from MiniLM with its weights rounded as they ship."""
 
     def __init__(self):
         self.tokenizer = Tokenizer.from_str(tokenizer_json())
         g = graph.Graph()
-        out = graph.minilm(g, text_weights(), "text", lambda array, axis=0: g.const(array))
+        out = graph.minilm(g, text_weights(), "text", g.weight)
         model = g.build(
             [("text", TensorProto.INT32, ["batch", "length"])], [(out, TensorProto.FLOAT, ["batch", 384])]
         )

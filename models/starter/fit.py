@@ -2,22 +2,29 @@
 
 An image vector is [middle, pooled, ConSE]: two levels of EfficientNet features, standardised, and the
 picture's meaning in MiniLM's space (ConSE: the class probabilities times the class names' vectors). A
-text vector is `WEIGHT` x correction + [0, 0, centred MiniLM]. The correction is a kernel machine over
-the training paraphrases: a prompt close to the paraphrases of a category gets that category's direction,
-which a ridge regression found on the labelled photos; a prompt close to none gets almost nothing, and
-what remains is ConSE.
+text vector is the sum of three:
+
+- the *correction*, a kernel machine over the built-in categories' prompts and paraphrases: a prompt very
+  close to those of a category gets that category's direction, which a ridge regression found on the
+  development photos;
+- the *bank* (`bank.py`): the direction that the tags of the free photos give to a prompt;
+- centred MiniLM in the place of ConSE.
 """
 
 import numpy as np
+
+from bank import Bank
 
 KEPT = 432  # of the 1,280 pooled features: the span that ImageNet's classifier uses most
 POOLED = 0.7  # weight of the pooled block beside the middle block
 CONSE = 0.7  # weight of ConSE beside the features
 TEMPERATURE = 3.0  # of the softmax over the logits
 RIDGE = 1.0  # of the directions, in units of the mean squared length of a photo's vector
-WIDTH = 0.06  # of the text kernel exp((cos - 1) / width)
+WIDTH = 0.02  # of the text kernel exp((cos - 1) / width)
 KERNEL_RIDGE = 0.3
-WEIGHT = 60.0  # of the correction beside ConSE
+WEIGHT = 60.0  # of the correction
+BANK = 10.0  # of the bank
+TEXT = 0.5  # of centred MiniLM
 
 
 def unit(x):
@@ -46,41 +53,50 @@ def directions(vectors, labels, unsure):
 
 def classifier_basis(classifier):
     """[1280, KEPT]: the span of the pooled features that ImageNet's classifier uses most."""
-    return np.linalg.svd(classifier, full_matrices=False)[2][:KEPT].T
+    basis = np.linalg.svd(classifier, full_matrices=False)[2][:KEPT]
+    # A singular vector's sign is arbitrary: its largest value is made positive.
+    largest = np.take_along_axis(basis, np.abs(basis).argmax(1)[:, None], 1)
+    return (basis * np.sign(largest)).T
 
 
 class Link:
-    """The link fitted on the photos `rows` of `features` and all categories.
+    """The link fitted on the development photos `rows` of `features`, all categories, and all free photos.
 
-    `words` holds MiniLM vectors: "classes" of ImageNet, and "paraphrases", one array per category.
+    `words` holds MiniLM vectors: "classes" of ImageNet, "anchors" of the bank, and "wordings", one array per category.
     """
 
-    def __init__(self, features, labels, unsure, words, basis, rows):
+    def __init__(self, features, labels, unsure, words, basis, rows, free):
         self.centre = words["classes"].mean(0)
         self.classes = words["classes"] - self.centre
         self.basis = basis
-        middle, pooled = features["middle"][rows], features["pooled"][rows] @ basis
+        middle, pooled = free.features["middle"], free.features["pooled"]
         self.middle_mean, self.middle_spread = middle.mean(0), middle.std(0) + 1e-6
         self.pooled_mean, self.pooled_spread = pooled.mean(0), pooled.std(0) + 1e-6
         seen = {name: values[rows] for name, values in features.items()}
         self.directions = directions(self.images(seen), labels[rows], unsure[rows])
-        self.paraphrases = [unit(vectors - self.centre) for vectors in words["paraphrases"]]
+        self.wordings = [unit(vectors - self.centre) for vectors in words["wordings"]]
+        looks = self.looks(middle, pooled)
+        self.bank = Bank(free.tags, looks, unit(words["anchors"] - self.centre), free.owner)
 
     def images(self, features):
         """Image vectors, one row a photo."""
-        middle = unit((features["middle"] - self.middle_mean) / self.middle_spread)
-        pooled = unit((features["pooled"] @ self.basis - self.pooled_mean) / self.pooled_spread)
-        seen = unit(np.concatenate([middle, POOLED * pooled], -1))
+        seen = self.looks(features["middle"], features["pooled"] @ self.basis)
         meaning = unit(softmax(features["logits"] / TEMPERATURE) @ self.classes)
         return unit(np.concatenate([seen, CONSE * meaning], -1))
 
+    def looks(self, middle, pooled):
+        """[middle, pooled], standardised as the free photos are, one row a photo."""
+        middle = unit((middle - self.middle_mean) / self.middle_spread)
+        pooled = unit((pooled - self.pooled_mean) / self.pooled_spread)
+        return unit(np.concatenate([middle, POOLED * pooled], -1))
+
     def kernel(self, left_out=None):
-        """The anchors (paraphrases) and each one's share in each category's direction."""
-        known = [i for i in range(len(self.paraphrases)) if i != left_out]
-        anchors = np.concatenate([self.paraphrases[i] for i in known])
-        owner = np.concatenate([np.full(len(self.paraphrases[i]), i) for i in known])
+        """The anchors (wordings) and each one's share in each category's direction."""
+        known = [i for i in range(len(self.wordings)) if i != left_out]
+        anchors = np.concatenate([self.wordings[i] for i in known])
+        owner = np.concatenate([np.full(len(self.wordings[i]), i) for i in known])
         near = np.exp((anchors @ anchors.T - 1) / WIDTH)
-        belongs = np.eye(len(self.paraphrases))[owner]
+        belongs = np.eye(len(self.wordings))[owner]
         return anchors, np.linalg.solve(near + KERNEL_RIDGE * np.eye(len(anchors)), belongs)
 
     def texts(self, sentences, kernel=None):
@@ -88,7 +104,9 @@ class Link:
         anchors, shares = kernel or self.kernel()
         meaning = unit(sentences - self.centre)
         vectors = WEIGHT * np.exp((meaning @ anchors.T - 1) / WIDTH) @ shares @ self.directions
-        vectors[:, -meaning.shape[1] :] += meaning
+        looks = self.bank(meaning)
+        vectors[:, : looks.shape[1]] += BANK * looks
+        vectors[:, -meaning.shape[1] :] += TEXT * meaning
         return unit(vectors)
 
     def category(self, sentences, kernel=None):

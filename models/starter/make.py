@@ -1,9 +1,9 @@
 """Makes the model in the box: fits the link on labelled photos and writes the folder.
 
-    python make.py --photos DIR     fit, export, write SHA256SUMS
-    python make.py --check          compare the outputs with SHA256SUMS
+    python make.py             fit, export, write SHA256SUMS
+    python make.py --check     compare the outputs with SHA256SUMS
 
-Run `python evaluate.py --photos DIR` for the figures.
+Run `python evaluate.py` for the figures.
 """
 
 import argparse
@@ -53,9 +53,9 @@ def compare(data, link, bank, trained, bare):
     print(f"  held-out photos under the bank's thresholds: {np.maximum(passed, 1).mean():.2f} tags a photo")
 
 
-def make(photos):
+def make():
     """Fits on all photos and writes the outputs."""
-    data = evaluate.Data(photos)
+    data = evaluate.Data()
     link = data.link(np.ones(len(data.labels), bool))
     trained, _, bare = evaluate.held_out(data, evaluate.folds_by_photo(data, seed=0))
     bank = reference_bank(data, link, bare)
@@ -66,11 +66,8 @@ def make(photos):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, help="folder with files/, labels.json and sources.tsv")
     parser.add_argument("--check", action="store_true", help="only compare the outputs with SHA256SUMS")
     arguments = parser.parse_args()
     if arguments.check:
         sys.exit(0 if export.sums(OUTPUT) == SUMS.read_text() else "the outputs differ from SHA256SUMS")
-    if not arguments.photos:
-        parser.error("--photos is needed")
-    make(arguments.photos)
+    make()

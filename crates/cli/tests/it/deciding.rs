@@ -384,7 +384,7 @@ fn corrections_are_learned_used_and_forgotten() {
     let animal = folder.0.path().join("river-otter.jpg");
     run("explain", &animal, &[]).expect(0).says(&[
         "learned from 4 positive examples",
-        "rank 1 of",
+        "animal: yes",
         "best-matching prompt",
     ]);
     // What was learned is beside the catalog: losing the index costs time only.
