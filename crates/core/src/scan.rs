@@ -191,10 +191,11 @@ impl Scanner<'_, '_> {
                 }
             };
             if entry.depth() > 0 && entry.path_is_symlink() && self.leads_out(entry.path()) {
-                if entry.file_type().is_dir() {
+                let is_folder = entry.file_type().is_dir();
+                if is_folder {
                     walk.skip_current_dir();
-                    self.refuse(entry.path(), Unreadable::LeadsOut);
-                } else if promises_a_photo(entry.path()) {
+                }
+                if is_folder || promises_a_photo(entry.path()) {
                     self.refuse(entry.path(), Unreadable::LeadsOut);
                 }
                 continue;

@@ -62,6 +62,9 @@ pub struct Job {
     pub keep_gps: bool,
 }
 
+/// The tags of photos, to look up.
+type TagsByKey<'a> = HashMap<&'a str, &'a BTreeSet<String>>;
+
 /// What a run did.
 pub struct Report {
     /// Photos on the site.
@@ -92,7 +95,12 @@ pub fn build(job: &Job, watch: &mut Watch, waiting: impl FnOnce()) -> Result<Rep
     folder.sweep(&[".", PICTURES, "data", "pages"])?;
     let mut ledger = Ledger::open(&folder)?;
     let scan = scan(job, &ledger, watch)?;
-    check_tags(job, &scan.photos)?;
+    let tags: TagsByKey = job
+        .tags
+        .iter()
+        .map(|(key, tags)| (key.as_str(), tags))
+        .collect();
+    check_tags(job, &tags, &scan.photos)?;
     let todo = outdated(job, &scan.photos, &ledger)?;
     let mut report = Report {
         photos: 0,
@@ -113,13 +121,10 @@ pub fn build(job: &Job, watch: &mut Watch, waiting: impl FnOnce()) -> Result<Rep
         .iter()
         .filter(|photo| !left_out.contains(&photo.path))
         .collect();
-    let photos = in_order(job, &on_site, &ledger);
+    let photos = in_order(job, &tags, &on_site, &ledger);
     report.photos = photos.len();
-    let named: HashSet<&str> = job.tags.iter().map(|(key, _)| key.as_str()).collect();
-    report.named = photos
-        .iter()
-        .filter(|photo| named.contains(photo.key.as_str()))
-        .count();
+    let is_named = |photo: &&SitePhoto| tags.contains_key(photo.key.as_str());
+    report.named = photos.iter().filter(is_named).count();
     let pages = pages(job, &photos, &snippets)?;
     ledger.write(&pages)?;
     let sources = photos.iter().map(|photo| photo.rendered.source.as_str());
@@ -152,18 +157,17 @@ fn scan(job: &Job, ledger: &Ledger, watch: &mut Watch) -> Result<Scan, SiteError
 }
 
 /// Refuses tags that name the photos in another way: no page would have a filter.
-fn check_tags(job: &Job, photos: &[PhotoFile]) -> Result<(), SiteError> {
-    let named: HashSet<&str> = job.tags.iter().map(|(key, _)| key.as_str()).collect();
+fn check_tags(job: &Job, tags: &TagsByKey, photos: &[PhotoFile]) -> Result<(), SiteError> {
     let is_named = |keys| {
         let mut keys = photos
             .iter()
             .filter_map(|photo| scan::key(&photo.path, &job.photos, keys));
-        keys.any(|key| named.contains(key.as_str()))
+        keys.any(|key| tags.contains_key(key.as_str()))
     };
     let Some(first) = photos.first() else {
         return Ok(());
     };
-    if named.is_empty() || is_named(job.catalog.photos.keys) {
+    if tags.is_empty() || is_named(job.catalog.photos.keys) {
         return Ok(());
     }
     let fitting = KeyStyle::ALL.into_iter().find(|(keys, _)| is_named(*keys));
@@ -348,12 +352,7 @@ fn now() -> u64 {
 }
 
 /// The site's photos, the newest first; those without a date come last, by name.
-fn in_order(job: &Job, files: &[&PhotoFile], ledger: &Ledger) -> Vec<SitePhoto> {
-    let tags: HashMap<&str, &BTreeSet<String>> = job
-        .tags
-        .iter()
-        .map(|(key, tags)| (key.as_str(), tags))
-        .collect();
+fn in_order(job: &Job, tags: &TagsByKey, files: &[&PhotoFile], ledger: &Ledger) -> Vec<SitePhoto> {
     let mut photos: Vec<SitePhoto> = files
         .iter()
         .filter_map(|file| {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer};
 
 use super::written::{self, Pairs};
 use crate::catalog::{Catalog, CategoryId};
@@ -185,7 +185,7 @@ impl<'de> Deserialize<'de> for Answer {
                 text.parse().map_err(E::custom)
             }
         }
-        deserializer.deserialize_str(Text).map_err(D::Error::custom)
+        deserializer.deserialize_str(Text)
     }
 }
 
