@@ -1,8 +1,8 @@
-//! What was learned and drawn, as the index keeps it: bodies in JSON whose meaning is the callers'
+//! What earlier versions learned, and what was drawn, as the index keeps it: bodies in JSON whose meaning is the callers'
 //! business.
 
 use anyhow::{Context, Result};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::OptionalExtension;
 
 use super::Index;
 
@@ -28,23 +28,12 @@ impl Index {
             .with_context(|| self.damaged())
     }
 
-    /// Replaces all heads, those of other models too, by these.
-    pub fn store_heads(&mut self, model: &str, heads: &[(&str, String)]) -> Result<()> {
-        let path = self.path.clone();
-        let mut write = || -> rusqlite::Result<()> {
-            let step = self
-                .connection
-                .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            step.execute("DELETE FROM heads", [])?;
-            for (category, body) in heads {
-                step.execute(
-                    "INSERT INTO heads (model, category, body) VALUES (?1, ?2, ?3)",
-                    params![model, category, body],
-                )?;
-            }
-            step.commit()
-        };
-        write().with_context(|| format!("{}: cannot write the index", path.display()))
+    /// Deletes all heads: they are kept beside the catalog now.
+    pub fn forget_heads(&mut self) -> Result<()> {
+        self.connection
+            .execute("DELETE FROM heads", [])
+            .map(drop)
+            .with_context(|| format!("{}: cannot write the index", self.path.display()))
     }
 
     /// The sample drawn last for a spot check.

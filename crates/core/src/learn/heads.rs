@@ -114,7 +114,7 @@ impl Heads {
             categories: categories.collect(),
         };
         portable.write(file)?;
-        index.store_heads(model, &[])
+        index.forget_heads()
     }
 
     /// A category's head.
@@ -246,9 +246,9 @@ mod tests {
         let body = r#"{"head": {"keep": 0.5, "direction": [0.1, -0.2], "shift": 0.25},
             "evidence": {"positives": 3, "negatives": 1, "unlabelled": 9},
             "asked": "prompts [\"snow\"]"}"#;
-        index
-            .store_heads("m", &[("snow", body.to_owned())])
-            .unwrap();
+        let insert = "INSERT INTO heads (model, category, body) VALUES ('m', 'snow', ?1)";
+        let earlier = rusqlite::Connection::open(&path).unwrap();
+        earlier.execute(insert, [body]).unwrap();
         let (old, warnings) = Heads::open(&file, &index, "m", &catalog).unwrap();
         assert!(!old.is_empty() && warnings.is_empty());
 
